@@ -1,0 +1,83 @@
+"""Errors of the language.
+
+    PodiumError
+    ├── DefinitionError
+    │   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
+    │   └── InvalidDefinition         it was read; the static checks found errors
+    ├── ExpressionError               a `${...}` that can't be parsed
+    └── OperatorError
+        ├── IncompleteOperator
+        ├── DuplicateOperator
+        └── UnknownOperator
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workflows.operator import Finding
+
+
+class PodiumError(Exception):
+    """Base of every error that Podium raises on purpose."""
+
+
+class DefinitionError(PodiumError):
+    """A workflow or task definition can't be used."""
+
+
+class UnreadableDefinition(DefinitionError):
+    """The document is not JSON or YAML, or not the shape of a definition."""
+
+    def __init__(self, source: str, problem: str) -> None:
+        self.source, self.problem = source, problem
+        super().__init__(f"{source}: {problem}")
+
+
+class InvalidDefinition(DefinitionError):
+    """The static checks found errors; `findings` holds all of them, warnings included."""
+
+    def __init__(self, name: str, findings: Sequence[Finding]) -> None:
+        self.name, self.findings = name, tuple(findings)
+        errors = [f for f in findings if f.severity == "error"]
+        lines = "".join(f"\n  {f.path}: {f.message} {f.fix}" for f in errors)
+        noun = "error" if len(errors) == 1 else "errors"
+        super().__init__(f"workflow definition {name!r} has {len(errors)} {noun}:{lines}")
+
+
+class ExpressionError(PodiumError):
+    """An expression can't be parsed."""
+
+    def __init__(self, expression: str, problem: str) -> None:
+        self.expression, self.problem = expression, problem
+        super().__init__(f"expression {expression!r}: {problem}")
+
+
+class OperatorError(PodiumError):
+    """An operator can't be registered or found."""
+
+
+class IncompleteOperator(OperatorError):
+    """An operator class lacks a part of the contract."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"operator {name} is incomplete: {problem} (see docs/howto/add-an-operator.md)")
+
+
+class DuplicateOperator(OperatorError):
+    """Two operators claim one type."""
+
+    def __init__(self, type_name: str, holder: str) -> None:
+        super().__init__(f"task type {type_name!r} is already taken by operator {holder}")
+
+
+class UnknownOperator(OperatorError):
+    """No operator has this type."""
+
+    def __init__(self, type_name: str, known: Sequence[str]) -> None:
+        near = difflib.get_close_matches(type_name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(known)}"
+        super().__init__(f"no operator of type {type_name!r}; {hint}")
