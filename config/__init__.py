@@ -1,1 +1,1 @@
-"""Settings and the objects made from them: Celery configuration, database engines, logging. Imports nothing of Podium's."""
+"""Settings, and what is made of them: Celery configuration, engines, logging. Imports nothing of Podium's."""
