@@ -213,6 +213,25 @@ class Operator:
     retried: ClassVar[bool] = True
     """Whether the retry policy of its task definition applies (Conductor never retries the built-in control flow)."""
 
+    def parse(self, task: WorkflowTask) -> Spec:
+        """The operator's own fields of this task.
+
+        Raises:
+            pydantic.ValidationError: a field is missing or malformed; the locations are Conductor's names.
+        """
+        given: dict[str, Any] = {}
+        for name, info in self.spec.model_fields.items():
+            alias = info.alias or name
+            if name in task.model_fields_set:
+                given[alias] = getattr(task, name)
+            elif alias in (task.model_extra or {}):
+                given[alias] = (task.model_extra or {})[alias]
+        return self.spec.model_validate(given)
+
+    def is_instant(self, task: WorkflowTask) -> bool:
+        """`instant` for this task, where it depends on the task's fields (a SWITCH with a script is not)."""
+        return self.instant
+
     def children(self, task: WorkflowTask) -> Mapping[str, Sequence[WorkflowTask]]:
         """The task lists inside this task by label (the path below the task: `decisionCases.gift`, `forkTasks[0]`)."""
         return {}
