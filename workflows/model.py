@@ -1,8 +1,8 @@
 """What authors write: workflow and task definitions, Conductor's JSON field for field.
 
-Attributes are the snake_case of Conductor's names (`task_reference_name` is `taskReferenceName`). Fields that
-are not known are kept (`model_extra`) and written back; the static checks warn about them. A property that is
-`null` counts as not given, as in Conductor. The models are frozen: change one with `model_copy(update={...})`.
+Attributes are the snake_case of Conductor's names (`task_reference_name` is `taskReferenceName`). Unknown
+fields are kept (`model_extra`) and written back; the static checks warn about them. A property that is `null`
+counts as not given, as in Conductor. The models are frozen: `model_copy(update={...})` makes a changed one.
 """
 
 from __future__ import annotations
