@@ -5,6 +5,9 @@
     │   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
     │   └── InvalidDefinition         it was read; the static checks found errors
     ├── ExpressionError               a `${...}` that can't be parsed
+    ├── ScriptError                   a script of a definition (JavaScript, jq) failed
+    │   ├── ScriptTimeout
+    │   └── ScriptMemory
     └── OperatorError
         ├── IncompleteOperator
         ├── DuplicateOperator
@@ -30,10 +33,13 @@ class DefinitionError(PodiumError):
 
 
 class UnreadableDefinition(DefinitionError):
-    """The document is not JSON or YAML, or not the shape of a definition."""
+    """The document is not JSON or YAML, or not the shape of a definition.
 
-    def __init__(self, source: str, problem: str) -> None:
-        self.source, self.problem = source, problem
+    `problems` holds every wrong field as (path in the document, what is wrong).
+    """
+
+    def __init__(self, source: str, problem: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        self.source, self.problem, self.problems = source, problem, tuple(problems)
         super().__init__(f"{source}: {problem}")
 
 
@@ -54,6 +60,28 @@ class ExpressionError(PodiumError):
     def __init__(self, expression: str, problem: str) -> None:
         self.expression, self.problem = expression, problem
         super().__init__(f"expression {expression!r}: {problem}")
+
+
+class ScriptError(PodiumError):
+    """A script failed, or its result can't be used; the message is the interpreter's."""
+
+
+class ScriptTimeout(ScriptError):
+    """A script used more CPU time than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"the script did not end within {seconds:g} s; make it do less, or move it into a worker task")
+
+
+class ScriptMemory(ScriptError):
+    """A script used more memory than it may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"the script needs more memory than its {limit // 1024**2} MiB; make it do less, or move it into a worker task"
+        )
 
 
 class OperatorError(PodiumError):
