@@ -62,6 +62,9 @@ class ExpressionError(PodiumError):
         super().__init__(f"expression {expression!r}: {problem}")
 
 
+_LIGHTEN = "make it do less, or move it into a worker task"
+
+
 class ScriptError(PodiumError):
     """A script failed, or its result can't be used; the message is the interpreter's."""
 
@@ -71,7 +74,7 @@ class ScriptTimeout(ScriptError):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(f"the script did not end within {seconds:g} s; make it do less, or move it into a worker task")
+        super().__init__(f"the script did not end within {seconds:g} s; {_LIGHTEN}")
 
 
 class ScriptMemory(ScriptError):
@@ -79,9 +82,7 @@ class ScriptMemory(ScriptError):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(
-            f"the script needs more memory than its {limit // 1024**2} MiB; make it do less, or move it into a worker task"
-        )
+        super().__init__(f"the script needs more memory than its {limit // 1024**2} MiB; {_LIGHTEN}")
 
 
 class OperatorError(PodiumError):

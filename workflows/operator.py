@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -28,6 +28,10 @@ class Spec(BaseModel):
     """Base of an operator's own fields; names as in Conductor's JSON (camelCase), read from the `WorkflowTask`."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+SpecClass = type[Spec]
+# In the body of `Operator`, `type` is its attribute.
 
 
 # --- what an operator is given ---------------------------------------------------------------------------------
@@ -203,13 +207,15 @@ class Operator:
     type: ClassVar[str]
     aliases: ClassVar[Sequence[str]] = ()
     """Other names of the type that are accepted (deprecated ones)."""
-    spec: ClassVar[type[Spec]]
+    spec: ClassVar[SpecClass]
     examples: ClassVar[Sequence[Example]]
     instant: ClassVar[bool] = False
     """Decided in microseconds without any effect outside: the runtime may run it inside the transaction that
     completes the step before it. Scripts and calls are not."""
     repeatable: ClassVar[bool] = True
     """Running it again after its process died does no harm. HTTP says no, and goes through the retry policy."""
+    contains: ClassVar[Literal["cases", "branches", "loop"]] = "cases"
+    """How `children` run: one of them (`Branch`), all side by side (`Fan`), or one again and again (`Repeat`)."""
     retried: ClassVar[bool] = True
     """Whether the retry policy of its task definition applies (Conductor never retries the built-in control flow)."""
 
