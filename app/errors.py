@@ -1,0 +1,121 @@
+"""Errors of the engine. The language's own are in `workflows/errors.py`, under the same root.
+
+    PodiumError
+    ├── DefinitionError               see workflows/errors.py
+    ├── StoreError
+    │   ├── StoreUnavailable          the database does not answer
+    │   └── SchemaOutdated            it answers, but `podium db upgrade` has not been run
+    ├── BrokerUnavailable             the broker does not answer
+    └── OperationError
+        ├── WorkflowNotFound          no such definition or version
+        ├── ExecutionNotFound         no such execution
+        ├── TaskNotFound              no such task in the execution
+        ├── InvalidInput              an argument is of no use
+        ├── DefinitionConflict        this name and version is registered with another content
+        ├── IdempotencyConflict       the idempotency key was used before
+        └── WrongState                the execution or task is not in a state for this
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from workflows.errors import PodiumError
+
+
+class StoreError(PodiumError):
+    """The database could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database does not answer; nothing was changed, or it will be found when it does."""
+
+    def __init__(self, url: str, cause: BaseException) -> None:
+        self.url = url
+        super().__init__(
+            f"the database {url} does not answer: {cause}. Start it, or set PODIUM_DATABASE_URL to one that runs."
+        )
+
+
+class SchemaOutdated(StoreError):
+    """The tables are missing or older than this version of Podium."""
+
+    def __init__(self, url: str, found: str | None, wanted: str) -> None:
+        self.found, self.wanted = found, wanted
+        super().__init__(
+            f"the database {url} is at schema {found or 'none'}, this version needs {wanted}: run 'podium db upgrade'"
+        )
+
+
+class BrokerUnavailable(PodiumError):
+    """The broker does not answer; nothing was stored."""
+
+    def __init__(self, url: str, cause: BaseException) -> None:
+        self.url = url
+        super().__init__(
+            f"the broker {url} does not answer: {cause}. "
+            "Start it ('podium up' starts the embedded one), or set PODIUM_BROKER_URL to one that runs."
+        )
+
+
+class OperationError(PodiumError):
+    """What was asked for can't be done."""
+
+
+class WorkflowNotFound(OperationError):
+    """No workflow definition of this name and version is registered."""
+
+    def __init__(self, name: str, version: int | None = None, known: Sequence[str] = ()) -> None:
+        self.name, self.version = name, version
+        which = f"{name!r}" if version is None else f"{name!r} version {version}"
+        near = [n for n in difflib.get_close_matches(name, known, n=1) if n != name]
+        hint = f" Did you mean {near[0]!r}?" if near else " Register it with 'podium register FILE'."
+        super().__init__(f"no workflow definition {which} is registered.{hint}")
+
+
+class ExecutionNotFound(OperationError):
+    """No execution has this id."""
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"no execution has the id {execution_id!r}; 'podium list' shows the latest")
+
+
+class TaskNotFound(OperationError):
+    """The execution has no task of this reference, or it has not begun yet."""
+
+    def __init__(self, execution_id: str, ref: str, known: Sequence[str] = ()) -> None:
+        self.execution_id, self.ref = execution_id, ref
+        hint = f"; its tasks so far: {', '.join(known)}" if known else ""
+        super().__init__(f"execution {execution_id} has no task {ref!r}{hint}")
+
+
+class InvalidInput(OperationError):
+    """An argument has the wrong shape, type or size."""
+
+
+class DefinitionConflict(OperationError):
+    """A definition of this name and version exists with another content; versions are immutable."""
+
+    def __init__(self, name: str, version: int) -> None:
+        self.name, self.version = name, version
+        super().__init__(
+            f"workflow definition {name!r} version {version} is registered with another content; "
+            f"versions do not change: register it as version {version + 1}"
+        )
+
+
+class IdempotencyConflict(OperationError):
+    """An execution was started with this idempotency key before, and the strategy forbids another."""
+
+    def __init__(self, key: str, execution_id: str, strategy: str) -> None:
+        self.key, self.execution_id = key, execution_id
+        super().__init__(
+            f"idempotency key {key!r} belongs to execution {execution_id} (strategy {strategy}); "
+            "use RETURN_EXISTING to get that execution, or another key"
+        )
+
+
+class WrongState(OperationError):
+    """The execution or task is in a state in which this can't be done."""

@@ -1,0 +1,177 @@
+"""Statements on `workflow` (executions) and `idempotency`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, text, update
+
+from app.store.statements import Statement
+from app.store.tables import idempotency, workflow
+from app.store.unit_of_work import Session
+
+
+class WorkflowRow(NamedTuple):
+    """One execution; the columns of `tables.workflow`, times in milliseconds."""
+
+    id: str
+    name: str
+    version: int
+    program_id: str
+    status: str
+    run: int
+    correlation_id: str | None
+    idempotency_key: str | None
+    parent_id: str | None
+    parent_task_id: str | None
+    priority: int
+    input: str
+    output: str | None
+    variables: str
+    task_to_domain: str | None
+    reason: str | None
+    failed_refs: str | None
+    failed_task_id: str | None
+    event: str | None
+    created_by: str | None
+    created: int
+    updated: int
+    ended: int | None
+    due_at: int | None
+
+
+_COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]
+
+
+def _p(name: str, type_: Any = Text) -> Any:
+    return bindparam(name, type_=type_)
+
+
+_OPEN = "status IN ('RUNNING', 'PAUSED')"
+
+_INSERT = Statement(
+    "insert an execution",
+    insert(workflow).values({name: _p(name, workflow.c[name].type) for name in WorkflowRow._fields}),
+)
+_BY_ID = Statement("an execution", select(*_COLUMNS).where(workflow.c.id == _p("id")))
+_LOCK = Statement("an execution, locked", select(*_COLUMNS).where(workflow.c.id == _p("id")).with_for_update())
+_SHARE = Statement(
+    "keep an execution's status as it is until this transaction ends",
+    select(workflow.c.status, workflow.c.run).where(workflow.c.id == _p("id")).with_for_update(read=True),
+)
+_END = Statement(
+    "end an execution",
+    update(workflow)
+    .where(workflow.c.id == _p("id"), text(_OPEN))
+    .values(
+        status=_p("status"),
+        output=_p("output"),
+        reason=_p("reason"),
+        failed_refs=_p("failed_refs"),
+        failed_task_id=_p("failed_task_id"),
+        updated=_p("now", BigInteger),
+        ended=_p("now", BigInteger),
+        due_at=None,
+    ),
+)
+_SET_OUTPUT = Statement("change the output", update(workflow).where(workflow.c.id == _p("id")).values(output=_p("output")))
+_SET_VARIABLES = Statement(
+    "set variables",
+    update(workflow).where(workflow.c.id == _p("id")).values(variables=_p("variables"), updated=_p("now", BigInteger)),
+)
+_DUE = Statement(
+    "executions whose timeout is due",
+    select(*_COLUMNS)
+    .where(workflow.c.due_at.isnot(None), workflow.c.due_at <= _p("now", BigInteger))
+    .order_by(workflow.c.due_at)
+    .limit(_p("limit", Integer)),
+)
+_CLEAR_DUE = Statement("no timeout any more", update(workflow).where(workflow.c.id == _p("id")).values(due_at=None))
+_SET_STATUS = Statement(
+    "change the status",
+    update(workflow)
+    .where(workflow.c.id == _p("id"), workflow.c.status == _p("seen"))
+    .values(status=_p("status"), updated=_p("now", BigInteger)),
+)
+_REMEMBER = Statement(
+    "take an idempotency key",
+    insert(idempotency).values(name=_p("name"), key=_p("key"), workflow_id=_p("workflow_id")),
+)
+_RECALL = Statement(
+    "whose an idempotency key is",
+    select(idempotency.c.workflow_id, workflow.c.status)
+    .select_from(idempotency.outerjoin(workflow, workflow.c.id == idempotency.c.workflow_id))
+    .where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key")),
+)
+_PASS_ON = Statement(
+    "give an idempotency key to another execution",
+    update(idempotency)
+    .where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key"), idempotency.c.workflow_id == _p("seen"))
+    .values(workflow_id=_p("workflow_id")),
+)
+_FORGET = Statement(
+    "free an idempotency key", delete(idempotency).where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key"))
+)
+_COUNTS = Statement("executions by status", select(workflow.c.status, func.count()).group_by(workflow.c.status))
+
+
+def insert_workflow(session: Session, row: WorkflowRow) -> None:
+    session.run(_INSERT, **row._asdict())
+
+
+def by_id(session: Session, workflow_id: str, lock: bool = False) -> WorkflowRow | None:
+    row = session.one(_LOCK if lock else _BY_ID, id=workflow_id)
+    return None if row is None else WorkflowRow._make(row)
+
+
+def share(session: Session, workflow_id: str) -> tuple[str, int] | None:
+    """(status, run), which stay so until this transaction ends."""
+    row = session.one(_SHARE, id=workflow_id)
+    return None if row is None else (row[0], row[1])
+
+
+def end_workflow(session: Session, **params: Any) -> bool:
+    """RUNNING or PAUSED → a terminal status; False: it has ended already."""
+    return session.run(_END, **params) == 1
+
+
+def set_output(session: Session, workflow_id: str, output: str) -> None:
+    session.run(_SET_OUTPUT, id=workflow_id, output=output)
+
+
+def set_variables(session: Session, workflow_id: str, variables: str, now: int) -> None:
+    session.run(_SET_VARIABLES, id=workflow_id, variables=variables, now=now)
+
+
+def set_status(session: Session, workflow_id: str, seen: str, status: str, now: int) -> bool:
+    return session.run(_SET_STATUS, id=workflow_id, seen=seen, status=status, now=now) == 1
+
+
+def due(session: Session, now: int, limit: int) -> list[WorkflowRow]:
+    return [WorkflowRow._make(row) for row in session.all(_DUE, now=now, limit=limit)]
+
+
+def clear_due(session: Session, workflow_id: str) -> None:
+    session.run(_CLEAR_DUE, id=workflow_id)
+
+
+def recall_key(session: Session, name: str, key: str) -> tuple[str, str | None] | None:
+    """(execution id, its status) that holds an idempotency key."""
+    row = session.one(_RECALL, name=name, key=key)
+    return None if row is None else (row[0], row[1])
+
+
+def take_key(session: Session, name: str, key: str, workflow_id: str) -> None:
+    session.run(_REMEMBER, name=name, key=key, workflow_id=workflow_id)
+
+
+def pass_key_on(session: Session, name: str, key: str, seen: str, workflow_id: str) -> bool:
+    return session.run(_PASS_ON, name=name, key=key, seen=seen, workflow_id=workflow_id) == 1
+
+
+def free_key(session: Session, name: str, key: str) -> None:
+    session.run(_FORGET, name=name, key=key)
+
+
+def counts(session: Session) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.all(_COUNTS)}

@@ -1,0 +1,60 @@
+"""Statements on `task_log` and `audit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, bindparam, insert, select
+
+from app.store.statements import Statement
+from app.store.tables import audit, task_log
+from app.store.unit_of_work import Session
+
+
+def _p(name: str, type_: Any = Text) -> Any:
+    return bindparam(name, type_=type_)
+
+
+_INSERT = Statement(
+    "write a task's log",
+    insert(task_log).values(
+        id=_p("id"),
+        task_id=_p("task_id"),
+        workflow_id=_p("workflow_id"),
+        created=_p("created", BigInteger),
+        level=_p("level"),
+        message=_p("message"),
+    ),
+)
+_OF_TASK = Statement(
+    "a task's log",
+    select(task_log.c.created, task_log.c.level, task_log.c.message)
+    .where(task_log.c.task_id == _p("task_id"))
+    .order_by(task_log.c.id),
+)
+_AUDIT = Statement(
+    "record an operation",
+    insert(audit).values(
+        id=_p("id"),
+        created=_p("created", BigInteger),
+        actor=_p("actor"),
+        operation=_p("operation"),
+        workflow_id=_p("workflow_id"),
+        subject=_p("subject"),
+        reason=_p("reason"),
+        detail=_p("detail"),
+    ),
+)
+
+
+def write_lines(session: Session, lines: list[dict[str, Any]]) -> None:
+    session.run_many(_INSERT, lines)
+
+
+def of_task(session: Session, task_id: str) -> list[tuple[int, str, str]]:
+    """(time in ms, level, message) of each line, in order."""
+    return [tuple(row) for row in session.all(_OF_TASK, task_id=task_id)]  # type: ignore[misc]
+
+
+def record(session: Session, **params: Any) -> None:
+    session.run(_AUDIT, **params)

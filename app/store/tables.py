@@ -1,0 +1,220 @@
+"""The tables. Times are milliseconds since the epoch (UTC); JSON is stored as text, exactly as it came.
+
+Every index names the query that it serves.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+LIVE = "status IN ('SCHEDULED', 'IN_PROGRESS')"
+
+# What an execution was compiled from: a workflow definition and the task definitions of that moment. Never changed.
+program = Table(
+    "program",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+workflow_def = Table(
+    "workflow_def",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("program_id", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("description", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+task_def = Table(
+    "task_def",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+workflow = Table(
+    "workflow",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("program_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # Messages of an earlier run (before a restart or rerun) are cut.
+    Column("run", Integer, nullable=False),
+    Column("correlation_id", Text),
+    Column("idempotency_key", Text),
+    Column("parent_id", Text),
+    Column("parent_task_id", Text),
+    Column("priority", Integer, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("output", Text),
+    Column("variables", Text, nullable=False),
+    Column("task_to_domain", Text),
+    Column("reason", Text),
+    Column("failed_refs", Text),
+    Column("failed_task_id", Text),
+    Column("event", Text),
+    Column("created_by", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    # When its timeout fires; NULL: none, or ended.
+    Column("due_at", BigInteger),
+)
+# lists: newest first, all / by status / by definition (ids are ordered by time)
+Index("workflow_status_id_ix", workflow.c.status, workflow.c.id)
+Index("workflow_name_id_ix", workflow.c.name, workflow.c.id)
+# lists by correlation id
+Index(
+    "workflow_correlation_id_ix",
+    workflow.c.correlation_id,
+    postgresql_where=workflow.c.correlation_id.isnot(None),
+    sqlite_where=workflow.c.correlation_id.isnot(None),
+)
+# children of an execution
+Index(
+    "workflow_parent_id_ix",
+    workflow.c.parent_id,
+    postgresql_where=workflow.c.parent_id.isnot(None),
+    sqlite_where=workflow.c.parent_id.isnot(None),
+)
+# timeouts that are due
+Index(
+    "workflow_due_at_ix",
+    workflow.c.due_at,
+    postgresql_where=workflow.c.due_at.isnot(None),
+    sqlite_where=workflow.c.due_at.isnot(None),
+)
+
+# Which execution an idempotency key belongs to; the primary key is what makes concurrent starters agree.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    # Iterations of the loops around it, outermost first, each in 8 digits: '' outside of loops.
+    Column("path", Text, nullable=False),
+    # Conductor's retryCount.
+    Column("attempt", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # Loops: how many iterations have ended.
+    Column("iteration", Integer, nullable=False),
+    # Which child list was chosen (SWITCH).
+    Column("label", Text),
+    Column("input", Text, nullable=False),
+    Column("output", Text),
+    Column("reason", Text),
+    # The worker that holds the claim; NULL: nobody does (waiting, or ended).
+    Column("owner", Text),
+    # The claim's own token: completing compares it, so a late result of an earlier claim is not written.
+    Column("claim", BigInteger),
+    # The message in whose hands it is; a lost pool child is found by it.
+    Column("message_id", Text),
+    Column("worker", Text),
+    Column("retried_id", Text),
+    Column("retried", Integer, nullable=False),
+    # How often it was handed out (Conductor's pollCount), and its message sent without an answer.
+    Column("polls", Integer, nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("sub_workflow_id", Text),
+    Column("domain", Text),
+    Column("scheduled", BigInteger, nullable=False),
+    Column("first_scheduled", BigInteger, nullable=False),
+    Column("started", BigInteger),
+    Column("updated", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    # When somebody must look at it again, and what for: send, wait, timeout, ask.
+    Column("due_at", BigInteger),
+    Column("wake", Text),
+)
+# a position is scheduled once; outputs by reference; all tasks of an execution
+Index("task_position_key", task.c.workflow_id, task.c.ref, task.c.path, task.c.attempt, unique=True)
+# what of an execution has not ended
+Index("task_live_ix", task.c.workflow_id, postgresql_where=text(LIVE), sqlite_where=text(LIVE))
+# claims of a dead worker
+Index(
+    "task_owner_ix",
+    task.c.owner,
+    postgresql_where=task.c.owner.isnot(None),
+    sqlite_where=task.c.owner.isnot(None),
+)
+# timers, retries, timeouts and lost messages that are due
+Index(
+    "task_due_at_ix",
+    task.c.due_at,
+    postgresql_where=task.c.due_at.isnot(None),
+    sqlite_where=task.c.due_at.isnot(None),
+)
+
+task_log = Table(
+    "task_log",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("task_id", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)
+# the log of a task, in order
+Index("task_log_task_id_ix", task_log.c.task_id, task_log.c.id)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hostname", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("queues", Text, nullable=False),
+    Column("tasks", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("heartbeat", BigInteger, nullable=False),
+    # alive, stopped, or dead (its claims were handed to the retry policy)
+    Column("state", Text, nullable=False),
+)
+# workers that live, or should
+Index("worker_state_heartbeat_ix", worker.c.state, worker.c.heartbeat)
+
+# Who did what to which execution or definition.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", BigInteger, nullable=False),
+    Column("actor", Text),
+    Column("operation", Text, nullable=False),
+    Column("workflow_id", Text),
+    Column("subject", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+)
+# the history of an execution
+Index("audit_workflow_id_ix", audit.c.workflow_id, audit.c.id)

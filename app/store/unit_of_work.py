@@ -1,0 +1,231 @@
+"""Connections and transactions: one way in, which survives a database that stumbles.
+
+`Store.transact(work)` runs `work(session)` in one transaction and may run it again: after a deadlock, a lost
+connection, or a commit whose answer was lost. In the last case nobody knows whether it was carried out; the
+`witness` finds out by looking for what the transaction would have written.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from app.errors import SchemaOutdated, StoreUnavailable
+from app.store.statements import Statement
+from config.urls import redact
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Row = tuple[Any, ...]
+_TRANSIENT = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+_MISSING_TABLE = ("no such table", "no such column")
+
+
+class CommitUnknown(Exception):
+    """A commit failed after it had been sent: carried out or not, only the tables know."""
+
+
+class Session:
+    """One connection in the hands of one thread."""
+
+    __slots__ = ("_cursor", "_proxy", "dialect", "in_transaction", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.dialect = store.engine.dialect
+        self._proxy: PoolProxiedConnection = store.engine.raw_connection()
+        self._cursor = self._proxy.cursor()
+        self.in_transaction = False
+
+    def run(self, statement: Statement, **params: Any) -> int:
+        """Execute; the number of rows that it changed."""
+        text, values = statement.prepare(self.dialect, params)
+        self._cursor.execute(text, values)
+        return int(self._cursor.rowcount)
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute once for each row of parameters."""
+        if rows:
+            text, _ = statement.prepare(self.dialect, rows[0])
+            self._cursor.executemany(text, [statement.prepare(self.dialect, row)[1] for row in rows])
+
+    def one(self, statement: Statement, **params: Any) -> Row | None:
+        """Execute; the first row, or None."""
+        text, values = statement.prepare(self.dialect, params)
+        self._cursor.execute(text, values)
+        row: Row | None = self._cursor.fetchone()
+        return row
+
+    def all(self, statement: Statement, **params: Any) -> list[Row]:
+        """Execute; all rows."""
+        text, values = statement.prepare(self.dialect, params)
+        self._cursor.execute(text, values)
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
+
+    def begin(self) -> None:
+        # IMMEDIATE: SQLite can't turn a reader into a writer when another has written in between.
+        self._cursor.execute("BEGIN IMMEDIATE" if self.dialect.name == "sqlite" else "BEGIN")
+        self.in_transaction = True
+
+    def commit(self) -> None:
+        self.store.fault("before commit")
+        try:
+            self._cursor.execute("COMMIT")
+            self.store.fault("after commit")
+        except _TRANSIENT as error:
+            raise CommitUnknown(str(error)) from error
+        self.in_transaction = False
+
+    def rollback(self) -> None:
+        if self.in_transaction:
+            self.in_transaction = False
+            self._cursor.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._proxy.close()
+
+    def discard(self) -> None:
+        """Give up a connection that may be broken."""
+        self._proxy.invalidate()
+
+
+def _no_fault(_point: str) -> None:
+    return None
+
+
+class Store:
+    """The database, for every thread of this process."""
+
+    def __init__(self, engine: Engine, fault: Callable[[str], None] = _no_fault) -> None:
+        self.engine = engine
+        self.fault = fault
+        """Called at `before commit` and `after commit`; a test raises here what a real database could."""
+        self.url = redact(engine.url.render_as_string(hide_password=False))
+        self._local = threading.local()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep this thread's connection out of the pool for a series of transactions."""
+        if getattr(self._local, "depth", 0) == 0:
+            self._local.depth = 0
+        self._local.depth += 1
+        try:
+            yield
+        finally:
+            self._local.depth -= 1
+            if self._local.depth == 0:
+                self._release()
+
+    def read(self, work: Callable[[Session], Result], patience: float | None = 3.0) -> Result:
+        """Run `work` without a transaction: single statements, each on its own."""
+        return self._persist(work, patience, transaction=False, witness=None)
+
+    def transact(
+        self,
+        work: Callable[[Session], Result],
+        *,
+        witness: Callable[[Session], bool] | None = None,
+        patience: float | None = 3.0,
+    ) -> Result:
+        """Run `work` in a transaction and commit it; `work` may be called several times.
+
+        witness: tells, in a new transaction, whether the one whose commit failed was carried out. Not given:
+            `work` is safe to run twice.
+        patience: seconds to go on trying while the database does not answer; None: for ever.
+
+        Raises:
+            StoreUnavailable: the patience is used up.
+            SchemaOutdated: a table is missing.
+        """
+        return self._persist(work, patience, transaction=True, witness=witness)
+
+    def _persist(
+        self,
+        work: Callable[[Session], Result],
+        patience: float | None,
+        transaction: bool,
+        witness: Callable[[Session], bool] | None,
+    ) -> Result:
+        deadline = None if patience is None else time.monotonic() + patience
+        delay, kept, unknown = 0.01, None, False
+        while True:
+            try:
+                if unknown and witness is not None:
+                    if self._attempt(witness, False)[0]:
+                        return kept  # type: ignore[return-value]  # what the committed run of work answered
+                    unknown = False
+                result, committed = self._attempt(work, transaction)
+                if committed:
+                    return result
+                kept, unknown = result, True
+            except _TRANSIENT as error:
+                if any(text in str(error) for text in _MISSING_TABLE):
+                    raise SchemaOutdated(self.url, None, "head") from error
+                if deadline is not None and time.monotonic() > deadline:
+                    raise StoreUnavailable(self.url, error) from error
+                if delay > 1:
+                    logger.warning("database does not answer, trying again: %s", error)
+            except psycopg.errors.UndefinedTable as error:
+                raise SchemaOutdated(self.url, None, "head") from error
+            time.sleep(delay * random.uniform(0.5, 1))
+            delay = min(delay * 2, 2)
+
+    def _attempt(self, work: Callable[[Session], Result], transaction: bool) -> tuple[Result, bool]:
+        """Run once. The second answer is False when the commit's outcome is not known."""
+        session = self._acquire()
+        try:
+            if transaction:
+                session.begin()
+            result = work(session)
+            if transaction:
+                try:
+                    session.commit()
+                except CommitUnknown:
+                    self._drop(session)
+                    return result, False
+            return result, True
+        except _TRANSIENT:
+            self._drop(session)
+            raise
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            if getattr(self._local, "depth", 0) == 0:
+                self._release()
+
+    def _acquire(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            try:
+                session = Session(self)
+            except Exception as error:
+                # The pool wraps what the driver raised.
+                cause = getattr(error, "orig", None)
+                if isinstance(cause, _TRANSIENT):
+                    raise cause from error
+                raise
+            self._local.session = session
+        return session
+
+    def _release(self) -> None:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is not None:
+            self._local.session = None
+            session.close()
+
+    def _drop(self, session: Session) -> None:
+        self._local.session = None
+        session.discard()

@@ -1,0 +1,252 @@
+"""A definition indexed for the compiler and the runtime: who follows whom, and what each task's input reads.
+
+A position in a running execution is a node and a path: the iteration numbers of the loops around it, outermost
+first. `charge` in the second iteration of one loop is `("charge", (2,))`; Conductor writes it `charge__2`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from workflows.expressions import Template
+from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
+from workflows.operator import Operator, Spec, is_operator, operator_of
+
+Path = tuple[int, ...]
+
+DEFAULT_WORKER_TASK = TaskDef(name="")
+"""A worker task without a task definition: Conductor's class defaults (3 retries, 60 s apart)."""
+DEFAULT_OPERATOR = TaskDef(name="", retry_count=0)
+"""An operator without a task definition is not retried."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One task of the definition."""
+
+    task: WorkflowTask
+    container: Container
+    index: int
+    depth: int
+    """How many loops are around it: the length of its path."""
+    operator: Operator | None
+    spec: Spec | None
+    template: Template
+    definition: TaskDef
+    instant: bool
+    children: dict[str, Container] = field(default_factory=dict)
+    after: Next = None  # type: ignore[assignment]  # set when the whole tree is there
+    joins: tuple[Node, ...] = ()
+    """JOINs to be asked when this task ends, because its fork's end alone would not ask them."""
+    join: Node | None = None
+    """Of a fork: the JOIN that follows it."""
+    whole: bool = False
+    """Of a JOIN: it waits for exactly the ends of all branches of the fork before it."""
+    join_refs: frozenset[str] = frozenset()
+    """Of a JOIN: what must have ended: `joinOn`, and all that stands inside the SWITCHes that it names."""
+
+    @property
+    def ref(self) -> str:
+        return self.task.task_reference_name
+
+    @property
+    def kind(self) -> str:
+        """The row's task type: an operator's type, a worker task's name."""
+        return self.task.type if self.operator else self.worker
+
+    @property
+    def worker(self) -> str:
+        """The name that a worker registers for it."""
+        return self.task.name if self.task.type == "SIMPLE" else self.task.type
+
+    @property
+    def reads(self) -> frozenset[tuple[str, str | None]]:
+        """What the input reads: (root, field) pairs, see `Template.roots`."""
+        return self.template.roots
+
+    def __repr__(self) -> str:
+        return f"<Node {self.ref}>"
+
+
+@dataclass(slots=True, eq=False)
+class Container:
+    """A list of tasks: the workflow's own, a case, a branch or a loop's body."""
+
+    kind: Literal["root", "cases", "branches", "loop"]
+    owner: Node | None
+    label: str
+    nodes: list[Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchEnd:
+    """A branch of `fork` has ended."""
+
+    fork: Node
+
+
+@dataclass(frozen=True, slots=True)
+class LoopEnd:
+    """An iteration of `loop`'s body has ended."""
+
+    loop: Node
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowEnd:
+    """The workflow's own list has ended."""
+
+
+Next = Node | BranchEnd | LoopEnd | WorkflowEnd
+"""What follows a task."""
+
+WORKFLOW_END = WorkflowEnd()
+
+
+class Program:
+    """An indexed definition together with the task definitions that were registered when it was."""
+
+    __slots__ = ("definition", "id", "loose", "nodes", "output", "permissive", "root", "task_defs")
+
+    def __init__(self, definition: WorkflowDef, task_defs: Mapping[str, TaskDef] | None = None) -> None:
+        self.definition = definition
+        self.task_defs = dict(task_defs or {})
+        self.id = hashlib.sha256(self.content()).hexdigest()[:24]
+        self.nodes: dict[str, Node] = {}
+        self.root = self._build(definition.tasks, Container("root", None, ""), 0)
+        _link(self.root, WORKFLOW_END)
+        for node in self.nodes.values():
+            self._tie_join(node)
+        self.output = Template.compile(definition.output_parameters)
+        self.permissive = any(node.task.permissive for node in self.nodes.values())
+        self.loose = any(node.join is not None and not node.join.whole for node in self.nodes.values())
+
+    def content(self) -> bytes:
+        """What is stored: JSON of the definition and its task definitions; `load` reads it back."""
+        names = {task.name for task in _all_tasks(self.definition.tasks)}
+        document = {
+            "workflow": self.definition.to_json(),
+            "taskDefs": {n: d.to_json() for n, d in sorted(self.task_defs.items()) if n in names},
+        }
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+    @classmethod
+    def load(cls, content: bytes | str) -> Program:
+        """Read what `content` wrote."""
+        document = orjson.loads(content)
+        task_defs = {name: TaskDef.model_validate(d) for name, d in document["taskDefs"].items()}
+        return cls(WorkflowDef.model_validate(document["workflow"]), task_defs)
+
+    def node(self, ref: str) -> Node:
+        return self.nodes[ref]
+
+    def first(self) -> Next:
+        """What an execution begins with."""
+        return first_of(self.root, WORKFLOW_END)
+
+    def _build(self, tasks: Sequence[WorkflowTask], container: Container, depth: int) -> Container:
+        for index, task in enumerate(tasks):
+            node = self._node(task, container, index, depth)
+            container.nodes.append(node)
+            self.nodes[node.ref] = node
+            if node.operator is not None:
+                for label, inner in node.operator.children(task).items():
+                    kind = node.operator.contains
+                    below = depth + 1 if kind == "loop" else depth
+                    node.children[label] = self._build(inner, Container(kind, node, label), below)
+        return container
+
+    def _node(self, task: WorkflowTask, container: Container, index: int, depth: int) -> Node:
+        operator = operator_of(task.type) if is_operator(task.type) else None
+        known = task.task_definition or self.task_defs.get(task.name)
+        default = DEFAULT_OPERATOR if operator else DEFAULT_WORKER_TASK
+        source: dict[str, Any] = (dict(known.input_template) if known else {}) | task.input_parameters
+        if task.sub_workflow_param is not None:
+            source = _sub_workflow_source(task.sub_workflow_param, source)
+        return Node(
+            task=task,
+            container=container,
+            index=index,
+            depth=depth,
+            operator=operator,
+            spec=operator.parse(task) if operator else None,
+            template=Template.compile(source),
+            definition=known or default,
+            instant=operator.is_instant(task) if operator else False,
+        )
+
+    def _tie_join(self, join: Node) -> None:
+        if join.task.type != "JOIN":
+            return
+        named = [self.nodes[ref] for ref in join.task.join_on if ref in self.nodes]
+        inside = {ref for node in named for ref in _inside_cases(node)}
+        join.join_refs = frozenset(inside)
+        fork = join.container.nodes[join.index - 1] if join.index else None
+        if fork is not None and fork.operator is not None and fork.operator.contains == "branches":
+            fork.join = join
+            ends = {branch.nodes[-1].ref for branch in fork.children.values() if branch.nodes}
+            join.whole = ends == set(join.task.join_on)
+        if not join.whole:
+            for ref in inside:
+                self.nodes[ref].joins = (*self.nodes[ref].joins, join)
+
+
+def _sub_workflow_source(param: SubWorkflowParams, given: dict[str, Any]) -> dict[str, Any]:
+    # An inline definition's own expressions are the child's: only a whole expression in its place is evaluated.
+    inline = param.workflow_definition
+    return {
+        "subWorkflowName": param.name,
+        "subWorkflowVersion": param.version,
+        "subWorkflowTaskToDomain": param.task_to_domain,
+        "subWorkflowDefinition": inline if isinstance(inline, str) else None,
+        "idempotencyKey": param.idempotency_key,
+        "idempotencyStrategy": param.idempotency_strategy,
+        "priority": param.priority,
+        "workflowInput": given,
+    }
+
+
+def first_of(container: Container, otherwise: Next) -> Next:
+    """The first task of a list; an empty list is over at once."""
+    return container.nodes[0] if container.nodes else otherwise
+
+
+def end_of(container: Container) -> Next:
+    """What follows when the last task of a list has ended."""
+    owner = container.owner
+    if owner is None:
+        return WORKFLOW_END
+    if container.kind == "branches":
+        return BranchEnd(owner)
+    if container.kind == "loop":
+        return LoopEnd(owner)
+    return owner.after
+
+
+def _link(container: Container, over: Next) -> None:
+    for node, following in zip(container.nodes, [*container.nodes[1:], None], strict=True):
+        node.after = over if following is None else following
+        for child in node.children.values():
+            _link(child, end_of(child))
+
+
+def _inside_cases(node: Node) -> Iterator[str]:
+    """A task's reference and, since a SWITCH ends before its case does, those inside its cases."""
+    yield node.ref
+    for child in node.children.values():
+        if child.kind == "cases":
+            for inner in child.nodes:
+                yield from _inside_cases(inner)
+
+
+def _all_tasks(tasks: Sequence[WorkflowTask]) -> Iterator[WorkflowTask]:
+    for task in tasks:
+        yield task
+        if is_operator(task.type):
+            for inner in operator_of(task.type).children(task).values():
+                yield from _all_tasks(inner)
