@@ -22,7 +22,7 @@ HEALTHY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a child is: `ready` is asked until it says yes, `grace_seconds` is how long a warm stop may take."""
+    """What a child is; `ready` is asked until it says yes, a warm stop may take `grace_seconds`."""
 
     name: str
     argv: tuple[str, ...]
@@ -34,8 +34,8 @@ class Command:
 class Child:
     """A running command. Ctrl-C in a terminal does not reach it: the supervisor decides the order of stops.
 
-    It inherits a locked file. As long as any process of its group lives, the lock is held; so a supervisor that
-    comes after one that was killed finds what that one left behind, and never mistakes a stranger for it.
+    It inherits a locked file. As long as any process of its group lives, the lock is held; so a supervisor
+    that comes after one that was killed finds what it left behind, and never mistakes a stranger for it.
     """
 
     def __init__(self, command: Command, run_dir: Path, write: Callable[[str], None]) -> None:

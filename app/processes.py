@@ -1,4 +1,4 @@
-"""The processes of one installation, as commands with a check that says when each is ready."""
+"""The processes of one installation: their command lines, and the check that says when each is ready."""
 
 from __future__ import annotations
 
@@ -7,45 +7,157 @@ import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 
 from celery import Celery
 
 from app.children import Child, Command
-from config.celery import celery_config
-from config.settings import Settings
+from app.errors import BrokerUnavailable
+from config.celery import CONNECT_SECONDS, celery_config
+from config.settings import PREFIX, Settings
+from config.urls import redact
 from workflows.errors import PodiumError
 
-
-class PortTaken(PodiumError):
-    """Another program listens where Flower should."""
+WORKER_GRACE_SECONDS = 30.0
 
 
-class OpenFlower(PodiumError):
-    """Flower would be open to the network with nobody asked for a password."""
+class FlowerAddressError(PodiumError):
+    """Flower can't, or must not, listen where the settings say."""
 
 
 def commands(
     settings: Settings, worker_concurrency: int = 2, *, beat: bool = True, flower_port: int | None = None
 ) -> list[Command]:
-    """Return the processes in the order of their start; `flower_port` not given: no Flower.
-
-    Raises:
-        OpenFlower: Flower would listen beyond this machine without authentication.
-    """
+    """Return the processes in the order of their start; `flower_port` not given: no Flower."""
     environment = _environment(settings)
+    level = f"--loglevel={settings.log_level}"
     node = f"podium@{socket.gethostname()}"
-    worker = (
-        "worker", f"--concurrency={worker_concurrency}", f"--hostname={node}", f"--loglevel={settings.log_level}",
-        "--without-mingle", "--without-gossip",
-    )
+    worker_argv = ("worker", f"--concurrency={worker_concurrency}", f"--hostname={node}", level)
     found = [
         Command(
             name="worker",
-            argv=_celery(*worker),
+            # Both share revoked tasks and clocks in a cluster; Podium needs neither, mingle costs a second.
+            argv=_celery(*worker_argv, "--without-mingle", "--without-gossip"),
             ready=_answers_ping(settings, node),
             environment=environment,
-            grace_seconds=30.0,
+            grace_seconds=WORKER_GRACE_SECONDS,
         )
     ]
+    if beat:
+        pidless = ("--pidfile=", level)
+        found.append(
+            Command(
+                name="beat",
+                argv=_celery("beat", *pidless),
+                ready=lambda child: child.has_said("is starting"),
+                environment=environment,
+            )
+        )
+    if flower_port is not None:
+        where = (f"--address={settings.flower_address}", f"--port={flower_port}")
+        found.append(
+            Command(
+                name="flower",
+                argv=_celery("flower", *where),
+                ready=lambda child: _flower_is_healthy(settings.flower_address, flower_port),
+                # Without it Flower's API refuses everybody; on loopback only this machine's users can ask.
+                environment=environment | {"FLOWER_UNAUTHENTICATED_API": "true"},
+            )
+        )
     return found
+
+
+def reach_broker(settings: Settings) -> None:
+    """Connect to the broker once.
+
+    Raises:
+        BrokerUnavailable: it does not answer.
+    """
+    app = _control_app(settings)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=CONNECT_SECONDS)
+    except app.amqp.Connection(settings.resolved_broker_url).recoverable_connection_errors as exc:
+        raise BrokerUnavailable(redact(settings.resolved_broker_url), exc) from exc
+
+
+def choose_flower_port(settings: Settings) -> int:
+    """Return the port of the settings, or a free one when it is the default and taken.
+
+    Raises:
+        FlowerAddressError: the chosen port is taken, the address is not this machine's, or Flower would be
+            open to the network with nobody asked for a password.
+    """
+    address, port = settings.flower_address, settings.flower_port
+    secured = os.environ.get("FLOWER_BASIC_AUTH") or os.environ.get("FLOWER_AUTH")
+    if not secured and not _is_loopback(address):
+        raise FlowerAddressError(
+            f"Flower would be open to everybody who reaches {address}; "
+            "set FLOWER_BASIC_AUTH=user:password, or PODIUM_FLOWER_ADDRESS=127.0.0.1"
+        )
+    if _is_free(address, port):
+        return port
+    if port != Settings.flower_port:
+        raise FlowerAddressError(
+            f"port {port} of {address} is taken; stop what listens there or set PODIUM_FLOWER_PORT to another"
+        )
+    with socket.create_server((address, 0), family=_family(address)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _celery(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "celery", "-A", "app", *words)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    ours = {PREFIX + item.name.upper() for item in fields(Settings)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **settings.environment()}
+
+
+def _control_app(settings: Settings) -> Celery:
+    app = Celery("podium-up", set_as_current=False)
+    app.conf.update(celery_config(settings))
+    return app
+
+
+def _answers_ping(settings: Settings, node: str) -> Callable[[Child], bool]:
+    app = _control_app(settings)
+
+    def ready(_child: Child) -> bool:
+        return bool(app.control.inspect(destination=[node], timeout=0.5, limit=1).ping())
+
+    return ready
+
+
+def _flower_is_healthy(address: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(address, port, timeout=1.0)
+    try:
+        connection.request("GET", "/healthcheck")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(_family(address), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

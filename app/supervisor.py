@@ -1,7 +1,7 @@
 """`podium up`: broker, worker, beat and Flower as one command, ready together and stopped in order.
 
-The order of the stop matters: Flower and beat first, then the worker, which finishes what it holds, and the embedded
-server last, because a worker whose broker has gone only tries to reach it again.
+The order of the stop matters: Flower and beat first, then the worker, which finishes what it holds, and the
+embedded server last, because a worker whose broker has gone only tries to reach it again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from types import FrameType
 
 from app import embedded
 from app.children import Child, Command, end_leftover
-from app.processes import commands, flower_port
-from config.database import create_engine
+from app.errors import StoreUnavailable
+from app.processes import choose_flower_port, commands, reach_broker
+from config.database import create_engine, unreachable
 from config.settings import Settings
 from config.urls import redact
 from workflows.errors import PodiumError
@@ -59,14 +60,14 @@ def run_up(
 ) -> int:
     """Run all processes until Ctrl-C, SIGTERM or `stop_event`; returns 0 after a clean stop.
 
-    `write` gets each line without its newline (not given: standard output). Signals are handled when this is the
-    main thread; a second Ctrl-C kills what has not stopped yet.
+    `write` gets each line without its newline (not given: standard output). Signals are handled when this is
+    the main thread; a second Ctrl-C kills what has not stopped yet.
 
     Raises:
-        UpError: already running on this state directory, a port is taken, the broker or the database can't be
-            reached, or a process does not come up.
+        UpError: already running on this state directory, or a process does not come up.
+        FlowerAddressError: Flower's port is taken, or it would be open to the network.
         EmbeddedUnavailable: the embedded broker can't be started.
-        SettingsError, DatabaseUrlError: the settings are of no use.
+        BrokerUnavailable, StoreUnavailable: the broker or the database of the settings does not answer.
     """
     write = write or _print
     stopping, hurry = stop_event or threading.Event(), threading.Event()
@@ -75,9 +76,10 @@ def run_up(
         for name in ("flower", "beat", "worker"):
             if end_leftover(run_dir, name, grace_seconds=10.0):
                 write(f"podium | stopped a {name} that an earlier podium up had left behind")
-        port = flower_port(settings) if flower else None
+        port = choose_flower_port(settings) if flower else None
         server = embedded.ensure(settings.state_dir) if settings.embedded else None
         try:
+            reach_broker(settings)
             _migrate(settings)
             todo = commands(settings, worker_concurrency, beat=beat, flower_port=port)
             with _children(todo, run_dir, write, hurry) as children:
@@ -120,9 +122,8 @@ def _supervise(
 def _check_progress(children: Sequence[Child], deadline: float) -> None:
     for child in children:
         if not child.was_ready and child.deaths >= DEATHS_BEFORE_READY:
-            raise UpError(
-                f"the {child.command.name} ended {child.deaths} times before it was ready; its lines above say why"
-            )
+            name = child.command.name
+            raise UpError(f"the {name} ended {child.deaths} times before it was ready; its lines say why")
     if time.monotonic() > deadline:
         late = ", ".join(child.command.name for child in children if not child.is_ready)
         raise UpError(f"not ready within {READY_SECONDS:g} s: {late}; the lines above say why")
@@ -149,6 +150,8 @@ def _migrate(settings: Settings) -> None:
 
     engine = create_engine(settings)
     try:
+        if cause := unreachable(engine):
+            raise StoreUnavailable(redact(settings.resolved_database_url), cause)
         upgrade(engine)
     finally:
         engine.dispose()
