@@ -1,0 +1,111 @@
+"""Static checks over a whole definition: all findings at once, each with its place, and how to mend it.
+
+Each finding has a stable `rule`; docs/reference/definitions.md lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from workflows.errors import InvalidDefinition
+from workflows.model import TaskDef, WorkflowDef
+from workflows.operator import Finding
+from workflows.paths import join_path
+from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
+from workflows.validation.flow import Flow, walk
+from workflows.validation.joins import check_joins
+from workflows.validation.recursion import check_recursion
+from workflows.validation.references import check_references
+
+__all__ = ["require_valid", "validate"]
+
+FindWorkflow = Callable[[str, int | None], WorkflowDef | None]
+FindTaskDef = Callable[[str], TaskDef | None]
+
+_MAX_INLINE = 10
+
+
+def validate(
+    definition: WorkflowDef,
+    *,
+    find_workflow: FindWorkflow | None = None,
+    find_task_def: FindTaskDef | None = None,
+) -> list[Finding]:
+    """All errors and warnings of a definition, in the order of the document.
+
+    `find_workflow` looks up a registered definition by name and version (None: the latest); not given: what
+    other definitions do is not checked. `find_task_def` looks up a task definition by name; not given:
+    expressions in registered input templates are not checked.
+    """
+    return sorted(_findings(definition, find_workflow, find_task_def, 0), key=_document_order)
+
+
+def require_valid(
+    definition: WorkflowDef,
+    *,
+    find_workflow: FindWorkflow | None = None,
+    find_task_def: FindTaskDef | None = None,
+) -> list[Finding]:
+    """Check a definition that is to be used; the answer holds the warnings.
+
+    Raises:
+        InvalidDefinition: there are errors.
+    """
+    findings = validate(definition, find_workflow=find_workflow, find_task_def=find_task_def)
+    if any(finding.severity == "error" for finding in findings):
+        raise InvalidDefinition(definition.name, findings)
+    return findings
+
+
+def _findings(
+    definition: WorkflowDef,
+    find_workflow: FindWorkflow | None,
+    find_task_def: FindTaskDef | None,
+    inline: int,
+) -> Iterator[Finding]:
+    flow = walk(definition)
+    joins = list(check_joins(flow))
+    # A JOIN's own check can't see the tasks around it; where both say something, the one that can is heard.
+    places = {finding.path for finding in joins}
+    yield from check_definition(definition)
+    yield from (finding for finding in check_tasks(flow) if finding.path not in places)
+    yield from joins
+    yield from check_references(definition, flow, find_task_def)
+    yield from check_unknown_fields(definition)
+    if find_workflow is not None:
+        yield from check_recursion(definition, flow, find_workflow)
+    yield from _inline_findings(flow, find_workflow, find_task_def, inline)
+
+
+def _inline_findings(
+    flow: Flow, find_workflow: FindWorkflow | None, find_task_def: FindTaskDef | None, inline: int
+) -> Iterator[Finding]:
+    """Findings of the definitions that are written inside SUB_WORKFLOW tasks."""
+    for site in flow.sites:
+        param = site.task.sub_workflow_param
+        if param is None or not isinstance(param.workflow_definition, dict):
+            continue
+        path = f"{site.path}.subWorkflowParam.workflowDefinition"
+        if inline >= _MAX_INLINE:
+            message = f"Definitions are written inside each other more than {_MAX_INLINE} deep."
+            yield Finding(path, message, "Register it, and use its name.", "error", "malformed-definition")
+            continue
+        try:
+            child = WorkflowDef.model_validate(param.workflow_definition)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                where = join_path(path, *problem["loc"])
+                fix = "Correct the inline definition."
+                yield Finding(where, f"{problem['msg']}.", fix, "error", "malformed-definition")
+            continue
+        for finding in _findings(child, find_workflow, find_task_def, inline + 1):
+            if finding.rule not in ("endless-recursion", "possible-recursion"):
+                yield replace(finding, path=f"{path}.{finding.path}")
+
+
+def _document_order(finding: Finding) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", finding.path)]
