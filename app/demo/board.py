@@ -70,7 +70,8 @@ class PlainBoard:
 def _line(order: Progress, waits: bool) -> str:
     what = "waits for a review" if waits else order.status
     retries = f", {order.retries} retries" if order.retries else ""
-    return f"{order.order_id}  {order.execution_id}  {what} after {order.seconds:.1f} s, {order.done} steps{retries}"
+    effort = f"{order.done} steps{retries}"
+    return f"{order.order_id}  {order.execution_id}  {what} after {order.seconds:.1f} s, {effort}"
 
 
 def _table(orders: Sequence[Progress]) -> Table:

@@ -29,7 +29,7 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """How much of the order is done, from 0 to 1: an estimate, since a workflow's length is not known before."""
+        """How much is done, from 0 to 1: an estimate, since a workflow's length is not known before."""
         if self.status == "COMPLETED":
             return 1.0
         return min(0.95, self.done / USUAL_STEPS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,10 +20,15 @@ def euros(cents: int) -> str:
     return f"{cents / 100:,.2f} EUR"
 
 
-def outcomes(orders: Sequence[DemoOrder], ends: Mapping[str, Progress], books: Audit) -> Table:
-    """The table of outcomes, one line for each order."""
-    table = Table(title="Outcomes", title_justify="left", header_style="bold")
-    for title in ("order", "execution", "status"):
+WIDTH_WITH_IDS = 125
+"""Columns that the table needs to show the executions' ids too."""
+
+
+def outcomes(orders: Sequence[DemoOrder], ends: Mapping[str, Progress], books: Audit, width: int) -> Table:
+    """The table of outcomes, one line for each order, for a terminal of `width` columns."""
+    with_ids = width >= WIDTH_WITH_IDS
+    table = Table(title="Outcomes", title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
+    for title in ("order", "execution", "status") if with_ids else ("order", "status"):
         table.add_column(title, no_wrap=True)
     for title in ("steps", "retries", "seconds", "paid"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -31,7 +37,7 @@ def outcomes(orders: Sequence[DemoOrder], ends: Mapping[str, Progress], books: A
         end = ends[order.order_id]
         table.add_row(
             order.order_id,
-            end.execution_id,
+            *([end.execution_id] if with_ids else []),
             coloured(end.status),
             str(end.attempts),
             str(end.retries or ""),

@@ -59,7 +59,7 @@ class Stage:
         """Start the processes and wait until all are ready.
 
         Raises:
-            DemoError: they are not ready in time, or one of them failed; with the last lines that they wrote.
+            DemoError: they are not ready in time, or one of them failed.
         """
         self._thread.start()
         self._changed.wait(READY_SECONDS)
@@ -68,12 +68,16 @@ class Stage:
         return self.addresses
 
     def check(self) -> None:
-        """Raises:
-        DemoError: the processes are not running.
+        """Do nothing as long as the processes run.
+
+        Raises:
+            DemoError: they do not; with the last lines that they wrote.
         """
         if self.addresses is None or not self._thread.is_alive():
             last = "".join(f"\n  {line}" for line in list(self.lines)[-20:])
-            raise DemoError(f"Podium did not come up: {self._failure or 'not ready in time'}{last}") from self._failure
+            raise DemoError(
+                f"Podium did not come up: {self._failure or 'not ready in time'}{last}"
+            ) from self._failure
 
     def stop(self) -> None:
         """Stop the processes and wait until they are gone."""

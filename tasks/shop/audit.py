@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, case, func, select
 
 from tasks.shop.database import transaction
 from tasks.shop.states import LedgerKind, OrderState, ReservationState
@@ -30,6 +30,8 @@ class Audit:
     """Number of orders by state."""
     open_orders: tuple[str, ...]
     """Orders that are still being fulfilled; what they hold and were charged is no violation."""
+    paid_cents: dict[str, int]
+    """Charged and not refunded, by order; orders without an entry in the ledger are absent."""
     charged_cents: int
     refunded_cents: int
     completed_cents: int
@@ -52,6 +54,7 @@ def audit(engine: Engine) -> Audit:
         return Audit(
             orders=_orders(connection),
             open_orders=_open_orders(connection),
+            paid_cents=_paid(connection),
             charged_cents=_sum(connection, LedgerKind.CHARGE),
             refunded_cents=_sum(connection, LedgerKind.REFUND),
             completed_cents=_completed(connection),
@@ -142,6 +145,17 @@ def _orders(connection: Connection) -> dict[str, int]:
 def _open_orders(connection: Connection) -> tuple[str, ...]:
     statement = select(order.c.order_id).where(order.c.state == OrderState.OPEN).order_by(order.c.order_id)
     return tuple(connection.execute(statement).scalars())
+
+
+def _paid(connection: Connection) -> dict[str, int]:
+    signed = case((ledger.c.kind == LedgerKind.REFUND, -ledger.c.amount_cents), else_=ledger.c.amount_cents)
+    statement = (
+        select(ledger.c.order_id, func.sum(signed))
+        .where(ledger.c.kind != LedgerKind.AUTHORISATION)
+        .group_by(ledger.c.order_id)
+        .order_by(ledger.c.order_id)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(statement)}
 
 
 def _sum(connection: Connection, kind: LedgerKind) -> int:

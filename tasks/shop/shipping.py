@@ -16,11 +16,15 @@ from tasks.shop.states import ParcelState, ReservationState
 from tasks.shop.tables import parcel, reservation, stock
 
 
+class CarrierRefused(TerminalError):
+    """The carrier does not deliver to this address."""
+
+
 @app.task(name="shop.create_label")
-def create_label(order_id: str, number: int, skus: list[str]) -> dict[str, Any]:
-    """Print the label of parcel `number` (from 1), which holds the order's goods of these skus."""
+def create_label(order_id: str, number: int, skus: list[str], address: str) -> dict[str, Any]:
+    """Print the label of parcel `number` (from 1) with the goods of these skus. `nowhere` is refused."""
     with call("create_label", order_id, part=str(number)) as connection:
-        return label(connection, order_id, number, skus)
+        return label(connection, order_id, number, skus, address)
 
 
 @app.task(name="shop.hand_over_parcel")
@@ -30,9 +34,17 @@ def hand_over_parcel(order_id: str, number: int) -> dict[str, Any]:
         return hand_over(connection, order_id, number)
 
 
-def label(connection: Connection, order_id: str, number: int, skus: list[str]) -> dict[str, Any]:
-    """What `create_label` does, in the given transaction."""
+def label(
+    connection: Connection, order_id: str, number: int, skus: list[str], address: str
+) -> dict[str, Any]:
+    """What `create_label` does, in the given transaction.
+
+    Raises:
+        CarrierRefused: no other attempt can succeed.
+    """
     lock_order(connection, order_id)
+    if address == "nowhere":
+        raise CarrierRefused(f"order {order_id}: no carrier delivers to {address!r}")
     tracking = "PD" + hashlib.sha256(f"{order_id}/{number}".encode()).hexdigest()[:10].upper()
     row = {
         "order_id": order_id,

@@ -12,6 +12,7 @@ from tasks.shop.models import Line, Order, Trouble
 
 TOTAL = 31_800
 LINES: list[dict[str, Any]] = [{"sku": "beans-1kg", "qty": 2}, {"sku": "grinder", "qty": 1}]
+ADDRESS = "1 Main Street"
 PARCELS: list[list[str]] = [["beans-1kg"], ["grinder"]]
 
 
@@ -32,7 +33,7 @@ def up_to_charge(connection: Connection, order_id: str = "o1") -> None:
 
 def ship(connection: Connection, order_id: str = "o1") -> None:
     for number, skus in enumerate(PARCELS, start=1):
-        shipping.label(connection, order_id, number, skus)
+        shipping.label(connection, order_id, number, skus, ADDRESS)
         shipping.hand_over(connection, order_id, number)
 
 

@@ -16,10 +16,12 @@ from tasks.shop.audit import audit
 from tasks.shop.database import setup, transaction
 from tasks.shop.models import Trouble
 from tasks.shop.payment import CardDeclined
+from tasks.shop.shipping import CarrierRefused
 from tasks.shop.states import LedgerKind, OrderState
 from tasks.shop.tables import ledger, outbox
 from tasks.shop.tables import stock as stock_table
 from tests.unit.tasks.shop.fulfilment import (
+    ADDRESS,
     LINES,
     TOTAL,
     accept,
@@ -62,6 +64,7 @@ def test_an_order_goes_through_and_the_books_agree(engine: Engine) -> None:
     assert result.clean
     assert result.orders == {OrderState.COMPLETED: 1}
     assert (result.charged_cents, result.refunded_cents, result.completed_cents) == (TOTAL, 0, TOTAL)
+    assert result.paid_cents == {"o1": TOTAL}
     assert result.shipped == 3
     assert on_hand(engine, "beans-1kg") == 9_998
 
@@ -131,7 +134,7 @@ def test_a_cancelled_order_gets_its_money_and_gives_back_its_goods_also_those_on
 ) -> None:
     with transaction(engine) as connection:
         up_to_charge(connection)
-        shipping.label(connection, "o1", 1, ["beans-1kg"])
+        shipping.label(connection, "o1", 1, ["beans-1kg"], ADDRESS)
         shipping.hand_over(connection, "o1", 1)
 
     give_up(engine)
@@ -140,6 +143,7 @@ def test_a_cancelled_order_gets_its_money_and_gives_back_its_goods_also_those_on
     result = audit(engine)
     assert result.clean
     assert (result.charged_cents, result.refunded_cents, result.shipped) == (TOTAL, TOTAL, 0)
+    assert result.paid_cents == {"o1": 0}
     assert on_hand(engine, "beans-1kg") == on_hand(engine, "grinder") == 10_000
 
 
@@ -150,7 +154,7 @@ def test_a_cancelled_order_gets_its_money_and_gives_back_its_goods_also_those_on
         lambda connection: stock.reserve(connection, "o1", LINES),
         lambda connection: payment.authorise(connection, "o1", TOTAL, "valid"),
         lambda connection: payment.charge(connection, "o1", TOTAL),
-        lambda connection: shipping.label(connection, "o1", 1, ["grinder"]),
+        lambda connection: shipping.label(connection, "o1", 1, ["grinder"], ADDRESS),
         lambda connection: shipping.hand_over(connection, "o1", 1),
         lambda connection: orders.complete(connection, "o1", TOTAL),
     ],
@@ -161,7 +165,7 @@ def test_a_task_that_comes_after_the_cancellation_is_refused(
 ) -> None:
     with transaction(engine) as connection:
         up_to_charge(connection)
-        shipping.label(connection, "o1", 1, ["grinder"])
+        shipping.label(connection, "o1", 1, ["grinder"], ADDRESS)
     give_up(engine)
 
     with pytest.raises(TerminalError, match="was cancelled"), transaction(engine) as connection:
@@ -196,6 +200,17 @@ def test_a_declined_card_is_final(engine: Engine) -> None:
         transaction(engine) as connection,
     ):
         payment.authorise(connection, "o1", TOTAL, "declined")
+
+
+def test_an_address_that_no_carrier_knows_is_final(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        up_to_charge(connection)
+
+    with (
+        pytest.raises(CarrierRefused, match="order o1: no carrier delivers to 'nowhere'"),
+        transaction(engine) as connection,
+    ):
+        shipping.label(connection, "o1", 1, ["grinder"], "nowhere")
 
 
 def test_more_than_was_authorised_is_not_charged(engine: Engine) -> None:
