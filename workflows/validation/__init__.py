@@ -9,16 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from pydantic import ValidationError
-
 from workflows.errors import InvalidDefinition
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Finding
-from workflows.paths import join_path
 from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
 from workflows.validation.flow import Flow, walk
 from workflows.validation.joins import check_joins
-from workflows.validation.recursion import check_recursion
+from workflows.validation.recursion import check_recursion, inline_definition
 from workflows.validation.references import check_references
 
 __all__ = ["require_valid", "validate"]
@@ -86,21 +83,14 @@ def _inline_findings(
 ) -> Iterator[Finding]:
     """Findings of the definitions that are written inside SUB_WORKFLOW tasks."""
     for site in flow.sites:
-        param = site.task.sub_workflow_param
-        if param is None or not isinstance(param.workflow_definition, dict):
+        # One that can't be read is a finding of the SUB_WORKFLOW operator.
+        child = inline_definition(site)
+        if child is None:
             continue
         path = f"{site.path}.subWorkflowParam.workflowDefinition"
         if inline >= _MAX_INLINE:
             message = f"Definitions are written inside each other more than {_MAX_INLINE} deep."
-            yield Finding(path, message, "Register it, and use its name.", "error", "malformed-definition")
-            continue
-        try:
-            child = WorkflowDef.model_validate(param.workflow_definition)
-        except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                where = join_path(path, *problem["loc"])
-                fix = "Correct the inline definition."
-                yield Finding(where, f"{problem['msg']}.", fix, "error", "malformed-definition")
+            yield Finding(path, message, "Register it, and use its name.", "error", "inline-depth")
             continue
         for finding in _findings(child, find_workflow, find_task_def, inline + 1):
             if finding.rule not in ("endless-recursion", "possible-recursion"):

@@ -128,10 +128,6 @@ def _check_operator(site: Site) -> Iterator[Finding]:
         path = f"{site.path}.{finding.path}" if finding.path else site.path
         if path not in wrong:
             yield replace(finding, path=path)
-    if task.type == "TERMINATE" and task.optional:
-        message = "A TERMINATE can't be optional: it ends the execution."
-        fix = "Take `optional` out."
-        yield Finding(f"{site.path}.optional", message, fix, "error", "terminate-optional")
 
 
 def _check_reachable(site: Site) -> Iterator[Finding]:
