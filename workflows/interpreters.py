@@ -128,7 +128,7 @@ class Jq:
         try:
             results = list(self._program(source).input_text(document))
         except ValueError as exc:
-            return ERROR, str(exc).encode(errors="replace")
+            return ERROR, _jq_message(exc)
         try:
             return OK, json.dumps(results, allow_nan=False).encode()
         except ValueError:
@@ -139,7 +139,7 @@ class Jq:
         try:
             self._program(source)
         except ValueError as exc:
-            return ERROR, str(exc).encode(errors="replace")
+            return ERROR, _jq_message(exc)
         return OK, b"null"
 
     def _program(self, source: str) -> Any:
@@ -148,6 +148,11 @@ class Jq:
         if len(self._programs) > JQ_PROGRAMS_KEPT:
             del self._programs[next(iter(self._programs))]
         return program
+
+
+def _jq_message(exc: ValueError) -> bytes:
+    """jq's own words, without its count of compile errors."""
+    return str(exc).rsplit("\njq: ", 1)[0].strip().encode(errors="replace")
 
 
 def _finite(value: Any) -> Any:

@@ -1,5 +1,4 @@
-"""Processes in which scripts run, so that no script can see, block or break the process that needs its
-result.
+"""Processes in which scripts run, so that no script can see, block or break the one that needs its result.
 
 An interpreter inside this process would not do: QuickJS and jq are C code that can't be interrupted
 everywhere, jq programs see the environment (`env`) and read files (`import`), and a crash would take a whole
@@ -31,7 +30,7 @@ PROCESS_BYTES = 256 * 1024 * 1024
 RESULT_BYTES = 10 * 1024 * 1024
 """The largest result, as JSON."""
 IDLE_KEPT = 2
-"""So many idle sandbox processes each process keeps; it has more only while more of its threads run scripts."""
+"""So many idle sandbox processes each process keeps; it has more only while more threads run scripts."""
 
 
 @dataclass(frozen=True, slots=True)
