@@ -34,14 +34,11 @@ def every_task(tasks: list[WorkflowTask]) -> Iterator[WorkflowTask]:
 
 TASK_DEFS = {task_def.name: task_def for task_def in load(FOLDER / "shop_tasks.json").tasks}
 WORKER_TASKS = [
-    pytest.param(task, id=f"{name}:{task.task_reference_name}")
-    for name in WORKFLOWS
-    for task in every_task(definition(name).tasks)
-    if task.type == "SIMPLE"
+    task for name in WORKFLOWS for task in every_task(definition(name).tasks) if task.type == "SIMPLE"
 ]
 
 
-@pytest.mark.parametrize("task", WORKER_TASKS)
+@pytest.mark.parametrize("task", WORKER_TASKS, ids=lambda task: task.task_reference_name)
 def test_a_worker_task_is_called_with_the_parameters_that_it_takes(task: WorkflowTask) -> None:
     assert tasks.shop.__all__
     signature = inspect.signature(app.tasks[task.name].run)
@@ -52,7 +49,7 @@ def test_a_worker_task_is_called_with_the_parameters_that_it_takes(task: Workflo
 def test_each_worker_task_has_a_task_definition_and_the_other_way_round() -> None:
     registered = {name for name in app.tasks if name.startswith("shop.")}
 
-    assert set(TASK_DEFS) == registered == {param.values[0].name for param in WORKER_TASKS}
+    assert set(TASK_DEFS) == registered == {task.name for task in WORKER_TASKS}
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
