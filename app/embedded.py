@@ -28,6 +28,10 @@ _PING = b"*1\r\n$4\r\nPING\r\n"
 _INFO = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n"
 
 
+# Servers are to outlive their handle: a process object that is collected warns that its process still runs.
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
+
 class EmbeddedUnavailable(PodiumError):
     """The embedded server can't be started."""
 
@@ -89,6 +93,7 @@ def ensure(state_dir: Path, timeout_seconds: float = 15.0) -> Server:
             _wait_ready(listening, None, timeout_seconds, state_dir)
             return Server(_pid(listening), state_dir, started=False)
         listening.unlink(missing_ok=True)
+        _forget_dead()
         with (state_dir / "valkey.log").open("ab") as log:
             process = subprocess.Popen(
                 _command(state_dir, listening),
@@ -99,6 +104,7 @@ def ensure(state_dir: Path, timeout_seconds: float = 15.0) -> Server:
                 cwd=state_dir,
             )
         _wait_ready(listening, process, timeout_seconds, state_dir)
+        _started[process.pid] = process
         return Server(process.pid, state_dir, started=True)
 
 
@@ -114,6 +120,7 @@ def stop(server: Server, timeout_seconds: float = 10.0) -> None:
                 os.kill(server.pid, signal.SIGKILL)
                 deadline = time.monotonic() + timeout_seconds
             time.sleep(0.01)
+        _started.pop(server.pid, None)
 
 
 def running(state_dir: Path) -> bool:
@@ -196,12 +203,16 @@ def _wait_ready(
         time.sleep(0.005)
 
 
+def _forget_dead() -> None:
+    for pid in [pid for pid, process in _started.items() if process.poll() is not None]:
+        del _started[pid]
+
+
 def _gone(server: Server) -> bool:
-    try:
-        return os.waitpid(server.pid, os.WNOHANG)[0] == server.pid
-    except ChildProcessError:
-        # Another's child stays a zombie until its parent looks; the socket is closed after the last write.
-        return _answer(server.socket, _PING) is None
+    if process := _started.get(server.pid):
+        return process.poll() is not None
+    # Another's child stays a zombie until its parent looks; the socket is closed after the last write.
+    return _answer(server.socket, _PING) is None
 
 
 @contextlib.contextmanager

@@ -1,0 +1,55 @@
+"""Servers for every test that asks: PostgreSQL, SQLite, Valkey, and pytest-celery's nodes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import embedded
+from tests.localcelery import docker_available
+from tests.servers import Postgres
+
+if not docker_available():
+    from tests.localcelery.fixtures import *  # noqa: F403  the one line that switches the runtime
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL cluster for this test process; each process of xdist has its own."""
+    server = Postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    yield postgres_server.create(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a fresh SQLite database; the file is made at the first use."""
+    return f"sqlite:///{tmp_path / 'podium.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, empty database; the test runs on both kinds."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[embedded.Server]:
+    """An embedded Valkey of its own, stopped with the test."""
+    server = embedded.ensure(tmp_path / "valkey")
+    yield server
+    embedded.stop(server)
