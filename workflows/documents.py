@@ -188,9 +188,11 @@ def check_json(value: Json, source: str) -> None:
         UnreadableDefinition: it isn't.
     """
     level, count = [value], 1
-    for _ in range(MAX_DEPTH + 1):
+    for depth in range(MAX_DEPTH + 1):
         below: list[Json] = []
         for item in level:
+            if isinstance(item, dict | list) and depth == MAX_DEPTH:
+                raise UnreadableDefinition(source, _too_deep())
             if isinstance(item, dict):
                 if not all(isinstance(key, str) for key in item):
                     raise UnreadableDefinition(source, "every key of an object must be a string")
@@ -199,12 +201,9 @@ def check_json(value: Json, source: str) -> None:
                 below.extend(item)
             elif not _is_scalar(item):
                 raise UnreadableDefinition(source, f"{item!r} is no JSON value")
-        if not below:
-            return
         level, count = below, count + len(below)
         if count > MAX_VALUES:
             raise UnreadableDefinition(source, f"it holds more than {MAX_VALUES:,} values")
-    raise UnreadableDefinition(source, _too_deep())
 
 
 def _is_scalar(value: Json) -> bool:
