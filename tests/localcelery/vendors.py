@@ -17,6 +17,7 @@ from pytest_docker_tools.exceptions import ContainerFailed, ContainerNotReady
 
 from app.embedded import find_binary
 from tests.localcelery.process import HOST, LocalProcess, ProcessSpec, free_port
+from tests.servers import ServerMissing
 
 POLL_SECONDS = 0.02
 _LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -112,13 +113,17 @@ def redis_spec(command: list[str], environment: dict[str, str], ports: dict[str,
 
 
 def rabbitmq_binary() -> str:
-    """Return RabbitMQ's own start script; Debian's wrapper insists on being root or rabbitmq."""
+    """Return RabbitMQ's own start script; Debian's wrapper insists on being root or rabbitmq.
+
+    Raises:
+        ServerMissing: there is none.
+    """
     installed = sorted(
         Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"), reverse=True
     )
     found = str(installed[0]) if installed else shutil.which("rabbitmq-server")
     if found is None:
-        raise FileNotFoundError(
+        raise ServerMissing(
             "no rabbitmq-server on this machine; install it (apt-get install rabbitmq-server)"
         )
     return found
