@@ -1,19 +1,19 @@
 """Errors of the engine. The language's own are in `workflows/errors.py`, under the same root.
 
-    PodiumError
-    ├── DefinitionError               see workflows/errors.py
-    ├── StoreError
-    │   ├── StoreUnavailable          the database does not answer
-    │   └── SchemaOutdated            it answers, but `podium db upgrade` has not been run
-    ├── BrokerUnavailable             the broker does not answer
-    └── OperationError
-        ├── WorkflowNotFound          no such definition or version
-        ├── ExecutionNotFound         no such execution
-        ├── TaskNotFound              no such task in the execution
-        ├── InvalidInput              an argument is of no use
-        ├── DefinitionConflict        this name and version is registered with another content
-        ├── IdempotencyConflict       the idempotency key was used before
-        └── WrongState                the execution or task is not in a state for this
+PodiumError
+├── DefinitionError               see workflows/errors.py
+├── StoreError
+│   ├── StoreUnavailable          the database does not answer
+│   └── SchemaOutdated            it answers, but `podium db upgrade` has not been run
+├── BrokerUnavailable             the broker does not answer
+└── OperationError
+    ├── WorkflowNotFound          no such definition or version
+    ├── ExecutionNotFound         no such execution
+    ├── TaskNotFound              no such task in the execution
+    ├── InvalidInput              an argument is of no use
+    ├── DefinitionConflict        this name and version is registered with another content
+    ├── IdempotencyConflict       the idempotency key was used before
+    └── WrongState                the execution or task is not in a state for this
 """
 
 from __future__ import annotations

@@ -124,6 +124,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Not finished: hand this attempt out again in `after_ms` milliseconds (a worker's `in_progress`)."""
+
+    after_ms: int
+    output: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Start a child execution; park until it ends when `wait`, else finish with `{"workflowId": id}`."""
 
@@ -160,7 +168,7 @@ class Failed:
     """Overrides the status (JOIN: CANCELED). None: FAILED, or FAILED_WITH_TERMINAL_ERROR when `terminal`."""
 
 
-Outcome = Done | Branch | Repeat | Fan | Wait | Start | Finish | Failed
+Outcome = Done | Branch | Repeat | Fan | Wait | Again | Start | Finish | Failed
 
 
 # --- the contract ----------------------------------------------------------------------------------------------
@@ -216,6 +224,9 @@ class Operator:
     """Running it again after its process died does no harm. HTTP says no, and goes through the retry policy."""
     contains: ClassVar[Literal["cases", "branches", "loop"]] = "cases"
     """How `children` run: one of them (`Branch`), all side by side (`Fan`), or one again and again (`Repeat`)."""
+    ends_segment: ClassVar[bool] = False
+    """A chain that is sent to the broker ends with it: what follows is not known, or not soon. (An operator with
+    children ends it always.)"""
     retried: ClassVar[bool] = True
     """Whether the retry policy of its task definition applies (Conductor never retries the built-in control flow)."""
 
@@ -260,7 +271,8 @@ class Operator:
 
 
 _REGISTRY: dict[str, Operator] = {}
-_SECTIONS = ("What it does", "When to use it", "Fields", "Output")
+SECTIONS = ("What it does", "When to use it", "Fields", "Output")
+"""The sections of an operator's docstring, in their order."""
 
 OperatorClass = TypeVar("OperatorClass", bound=type[Operator])
 
@@ -276,7 +288,7 @@ def register(cls: OperatorClass) -> OperatorClass:
     for attribute in ("type", "spec", "examples"):
         if not getattr(cls, attribute, None):
             raise IncompleteOperator(cls.__name__, f"no {attribute}")
-    for section in _SECTIONS:
+    for section in SECTIONS:
         if section not in (inspect.getdoc(cls) or ""):
             raise IncompleteOperator(cls.__name__, f"no section {section!r} in its docstring")
     for name in (kind, *cls.aliases):

@@ -1,4 +1,4 @@
-"""A definition indexed for the compiler and the runtime: who follows whom, and what each task's input reads.
+"""A definition indexed for the compiler and the runtime: who follows whom, and what inputs read.
 
 A position in a running execution is a node and a path: the iteration numbers of the loops around it, outermost
 first. `charge` in the second iteration of one loop is `("charge", (2,))`; Conductor writes it `charge__2`.
@@ -39,6 +39,8 @@ class Node:
     template: Template
     definition: TaskDef
     instant: bool
+    loops: tuple[str, ...]
+    """References of the loops around it, outermost first."""
     children: dict[str, Container] = field(default_factory=dict)
     after: Next = None  # type: ignore[assignment]  # set when the whole tree is there
     joins: tuple[Node, ...] = ()
@@ -47,8 +49,9 @@ class Node:
     """Of a fork: the JOIN that follows it."""
     whole: bool = False
     """Of a JOIN: it waits for exactly the ends of all branches of the fork before it."""
-    join_refs: frozenset[str] = frozenset()
-    """Of a JOIN: what must have ended: `joinOn`, and all that stands inside the SWITCHes that it names."""
+    inside: frozenset[str] = frozenset()
+    """Of a JOIN: all tasks of which none may be open: in the branches before it when it is `whole`, else what
+    stands inside the SWITCHes that it names (a SWITCH itself ends before its case does)."""
 
     @property
     def ref(self) -> str:
@@ -118,7 +121,7 @@ class Program:
         self.task_defs = dict(task_defs or {})
         self.id = hashlib.sha256(self.content()).hexdigest()[:24]
         self.nodes: dict[str, Node] = {}
-        self.root = self._build(definition.tasks, Container("root", None, ""), 0)
+        self.root = self._build(definition.tasks, Container("root", None, ""), ())
         _link(self.root, WORKFLOW_END)
         for node in self.nodes.values():
             self._tie_join(node)
@@ -149,19 +152,21 @@ class Program:
         """What an execution begins with."""
         return first_of(self.root, WORKFLOW_END)
 
-    def _build(self, tasks: Sequence[WorkflowTask], container: Container, depth: int) -> Container:
+    def _build(
+        self, tasks: Sequence[WorkflowTask], container: Container, loops: tuple[str, ...]
+    ) -> Container:
         for index, task in enumerate(tasks):
-            node = self._node(task, container, index, depth)
+            node = self._node(task, container, index, loops)
             container.nodes.append(node)
             self.nodes[node.ref] = node
             if node.operator is not None:
                 for label, inner in node.operator.children(task).items():
                     kind = node.operator.contains
-                    below = depth + 1 if kind == "loop" else depth
+                    below = (*loops, node.ref) if kind == "loop" else loops
                     node.children[label] = self._build(inner, Container(kind, node, label), below)
         return container
 
-    def _node(self, task: WorkflowTask, container: Container, index: int, depth: int) -> Node:
+    def _node(self, task: WorkflowTask, container: Container, index: int, loops: tuple[str, ...]) -> Node:
         operator = operator_of(task.type) if is_operator(task.type) else None
         known = task.task_definition or self.task_defs.get(task.name)
         default = DEFAULT_OPERATOR if operator else DEFAULT_WORKER_TASK
@@ -172,12 +177,13 @@ class Program:
             task=task,
             container=container,
             index=index,
-            depth=depth,
+            depth=len(loops),
             operator=operator,
             spec=operator.parse(task) if operator else None,
             template=Template.compile(source),
             definition=known or default,
             instant=operator.is_instant(task) if operator else False,
+            loops=loops,
         )
 
     def _tie_join(self, join: Node) -> None:
@@ -185,12 +191,16 @@ class Program:
             return
         named = [self.nodes[ref] for ref in join.task.join_on if ref in self.nodes]
         inside = {ref for node in named for ref in _inside_cases(node)}
-        join.join_refs = frozenset(inside)
+        join.inside = frozenset(inside)
         fork = join.container.nodes[join.index - 1] if join.index else None
         if fork is not None and fork.operator is not None and fork.operator.contains == "branches":
             fork.join = join
             ends = {branch.nodes[-1].ref for branch in fork.children.values() if branch.nodes}
             join.whole = ends == set(join.task.join_on)
+            if join.whole:
+                join.inside = frozenset(
+                    inner.ref for branch in fork.children.values() for inner in _below(branch)
+                )
         if not join.whole:
             for ref in inside:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
@@ -242,6 +252,13 @@ def _inside_cases(node: Node) -> Iterator[str]:
         if child.kind == "cases":
             for inner in child.nodes:
                 yield from _inside_cases(inner)
+
+
+def _below(container: Container) -> Iterator[Node]:
+    for node in container.nodes:
+        yield node
+        for child in node.children.values():
+            yield from _below(child)
 
 
 def _all_tasks(tasks: Sequence[WorkflowTask]) -> Iterator[WorkflowTask]:

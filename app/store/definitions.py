@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, update
 
 from app.store.statements import Statement
 from app.store.tables import program, task_def, workflow_def
@@ -18,7 +18,8 @@ def _p(name: str, type_: Any = Text) -> Any:
 _PROGRAM = Statement("a program", select(program.c.content).where(program.c.id == _p("id")))
 _HAS_PROGRAM = Statement("whether a program is stored", select(program.c.id).where(program.c.id == _p("id")))
 _INSERT_PROGRAM = Statement(
-    "store a program", insert(program).values(id=_p("id"), content=_p("content"), created=_p("now", BigInteger))
+    "store a program",
+    insert(program).values(id=_p("id"), content=_p("content"), created=_p("now", BigInteger)),
 )
 _VERSION = Statement(
     "a version of a definition",
@@ -44,7 +45,9 @@ _ALL = Statement(
         workflow_def.c.updated,
     ).order_by(workflow_def.c.name, workflow_def.c.version),
 )
-_NAMES = Statement("names of definitions", select(workflow_def.c.name).distinct().order_by(workflow_def.c.name))
+_NAMES = Statement(
+    "names of definitions", select(workflow_def.c.name).distinct().order_by(workflow_def.c.name)
+)
 _INSERT = Statement(
     "register a version",
     insert(workflow_def).values(
@@ -64,8 +67,12 @@ _SET_PROGRAM = Statement(
     .values(program_id=_p("program_id"), updated=_p("now", BigInteger)),
 )
 _TASK_DEF = Statement("a task definition", select(task_def.c.content).where(task_def.c.name == _p("name")))
-_TASK_DEFS = Statement("all task definitions", select(task_def.c.name, task_def.c.content).order_by(task_def.c.name))
-_DELETE_TASK_DEF = Statement("delete a task definition", delete(task_def).where(task_def.c.name == _p("name")))
+_TASK_DEFS = Statement(
+    "all task definitions", select(task_def.c.name, task_def.c.content).order_by(task_def.c.name)
+)
+_DELETE_TASK_DEF = Statement(
+    "delete a task definition", delete(task_def).where(task_def.c.name == _p("name"))
+)
 _INSERT_TASK_DEF = Statement(
     "register a task definition",
     insert(task_def).values(
@@ -74,7 +81,9 @@ _INSERT_TASK_DEF = Statement(
 )
 _UPDATE_TASK_DEF = Statement(
     "change a task definition",
-    update(task_def).where(task_def.c.name == _p("name")).values(content=_p("content"), updated=_p("now", BigInteger)),
+    update(task_def)
+    .where(task_def.c.name == _p("name"))
+    .values(content=_p("content"), updated=_p("now", BigInteger)),
 )
 
 
@@ -104,7 +113,7 @@ def names(session: Session) -> list[str]:
 
 def all_definitions(session: Session) -> list[tuple[str, int, str | None, str, int, int]]:
     """(name, version, description, content, created, updated) of all versions."""
-    return [tuple(row) for row in session.all(_ALL)]  # type: ignore[misc]
+    return [tuple(row) for row in session.all(_ALL)]
 
 
 def insert_version(session: Session, **params: Any) -> None:

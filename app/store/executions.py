@@ -54,7 +54,9 @@ _INSERT = Statement(
     insert(workflow).values({name: _p(name, workflow.c[name].type) for name in WorkflowRow._fields}),
 )
 _BY_ID = Statement("an execution", select(*_COLUMNS).where(workflow.c.id == _p("id")))
-_LOCK = Statement("an execution, locked", select(*_COLUMNS).where(workflow.c.id == _p("id")).with_for_update())
+_LOCK = Statement(
+    "an execution, locked", select(*_COLUMNS).where(workflow.c.id == _p("id")).with_for_update()
+)
 _SHARE = Statement(
     "keep an execution's status as it is until this transaction ends",
     select(workflow.c.status, workflow.c.run).where(workflow.c.id == _p("id")).with_for_update(read=True),
@@ -74,10 +76,14 @@ _END = Statement(
         due_at=None,
     ),
 )
-_SET_OUTPUT = Statement("change the output", update(workflow).where(workflow.c.id == _p("id")).values(output=_p("output")))
+_SET_OUTPUT = Statement(
+    "change the output", update(workflow).where(workflow.c.id == _p("id")).values(output=_p("output"))
+)
 _SET_VARIABLES = Statement(
     "set variables",
-    update(workflow).where(workflow.c.id == _p("id")).values(variables=_p("variables"), updated=_p("now", BigInteger)),
+    update(workflow)
+    .where(workflow.c.id == _p("id"))
+    .values(variables=_p("variables"), updated=_p("now", BigInteger)),
 )
 _DUE = Statement(
     "executions whose timeout is due",
@@ -86,7 +92,9 @@ _DUE = Statement(
     .order_by(workflow.c.due_at)
     .limit(_p("limit", Integer)),
 )
-_CLEAR_DUE = Statement("no timeout any more", update(workflow).where(workflow.c.id == _p("id")).values(due_at=None))
+_CLEAR_DUE = Statement(
+    "no timeout any more", update(workflow).where(workflow.c.id == _p("id")).values(due_at=None)
+)
 _SET_STATUS = Statement(
     "change the status",
     update(workflow)
@@ -106,13 +114,20 @@ _RECALL = Statement(
 _PASS_ON = Statement(
     "give an idempotency key to another execution",
     update(idempotency)
-    .where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key"), idempotency.c.workflow_id == _p("seen"))
+    .where(
+        idempotency.c.name == _p("name"),
+        idempotency.c.key == _p("key"),
+        idempotency.c.workflow_id == _p("seen"),
+    )
     .values(workflow_id=_p("workflow_id")),
 )
 _FORGET = Statement(
-    "free an idempotency key", delete(idempotency).where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key"))
+    "free an idempotency key",
+    delete(idempotency).where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key")),
 )
-_COUNTS = Statement("executions by status", select(workflow.c.status, func.count()).group_by(workflow.c.status))
+_COUNTS = Statement(
+    "executions by status", select(workflow.c.status, func.count()).group_by(workflow.c.status)
+)
 
 
 def insert_workflow(session: Session, row: WorkflowRow) -> None:

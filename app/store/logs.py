@@ -53,7 +53,7 @@ def write_lines(session: Session, lines: list[dict[str, Any]]) -> None:
 
 def of_task(session: Session, task_id: str) -> list[tuple[int, str, str]]:
     """(time in ms, level, message) of each line, in order."""
-    return [tuple(row) for row in session.all(_OF_TASK, task_id=task_id)]  # type: ignore[misc]
+    return [tuple(row) for row in session.all(_OF_TASK, task_id=task_id)]
 
 
 def record(session: Session, **params: Any) -> None:

@@ -184,7 +184,9 @@ _SCHEDULE_LOOP = Statement(
     ),
 )
 
-_MINE = and_(task.c.id == _p("id"), task.c.status == text("'IN_PROGRESS'"), task.c.claim == _p("claim", BigInteger))
+_MINE = and_(
+    task.c.id == _p("id"), task.c.status == text("'IN_PROGRESS'"), task.c.claim == _p("claim", BigInteger)
+)
 
 _END_VALUES: dict[str, Any] = {
     "status": _p("status"),
@@ -206,7 +208,9 @@ _END_CHOICE = Statement(
 
 _END_OPEN = Statement(
     "end a task that nobody works on (waiting, or not begun), or whoever works on it",
-    update(task).where(task.c.id == _p("id"), text(LIVE)).values(_END_VALUES | {"claim": _p("claim", BigInteger)}),
+    update(task)
+    .where(task.c.id == _p("id"), text(LIVE))
+    .values(_END_VALUES | {"claim": _p("claim", BigInteger)}),
 )
 
 _PARK = Statement(
@@ -227,7 +231,9 @@ _PARK = Statement(
 )
 
 _BY_ID = Statement("a task by id", select(*_COLUMNS).where(task.c.id == _p("id")))
-_LOCK_BY_ID = Statement("a task by id, locked", select(*_COLUMNS).where(task.c.id == _p("id")).with_for_update())
+_LOCK_BY_ID = Statement(
+    "a task by id, locked", select(*_COLUMNS).where(task.c.id == _p("id")).with_for_update()
+)
 
 _LATEST = Statement(
     "a reference's latest attempt up to a path",
@@ -322,7 +328,9 @@ _CHANGE_DUE = Statement(
     .values(due_at=_p("due_at", BigInteger), wake=_p("wake"), sends=task.c.sends + _p("sends", Integer)),
 )
 
-_MARK_RETRIED = Statement("a later attempt exists", update(task).where(task.c.id == _p("id")).values(retried=text("1")))
+_MARK_RETRIED = Statement(
+    "a later attempt exists", update(task).where(task.c.id == _p("id")).values(retried=text("1"))
+)
 
 _DUE = Statement(
     "tasks that are due",
@@ -341,7 +349,9 @@ _RESERVE_DUE = Statement(
 
 _OF_OWNER = Statement(
     "claims of a worker",
-    select(*_COLUMNS).where(task.c.owner == _p("owner"), task.c.status == text("'IN_PROGRESS'")).order_by(task.c.id),
+    select(*_COLUMNS)
+    .where(task.c.owner == _p("owner"), task.c.status == text("'IN_PROGRESS'"))
+    .order_by(task.c.id),
 )
 
 _OF_MESSAGE = Statement(
@@ -372,6 +382,21 @@ _RESCHEDULE = Statement(
 
 _SET_REASON = Statement(
     "why a task waits", update(task).where(task.c.id == _p("id"), text(LIVE)).values(reason=_p("reason"))
+)
+
+_SET_CHILD = Statement(
+    "tie a task to the execution that it started",
+    update(task).where(task.c.id == _p("id")).values(sub_workflow_id=_p("sub_workflow_id")),
+)
+
+_UNSUCCESSFUL = Statement(
+    "attempts that failed",
+    select(*_COLUMNS)
+    .where(
+        task.c.workflow_id == _p("workflow_id"),
+        text("status IN ('FAILED', 'FAILED_WITH_TERMINAL_ERROR', 'TIMED_OUT')"),
+    )
+    .order_by(task.c.id),
 )
 
 _EXTEND = Statement(
@@ -457,7 +482,9 @@ def of_iterations(
 ) -> list[tuple[str, str, int, str | None]]:
     """(ref, path, attempt, output) of the tasks in a loop's body, in the order of their scheduling."""
     names = orjson.dumps(list(refs)).decode()
-    return [tuple(r) for r in session.all(_OF_ITERATIONS, workflow_id=workflow_id, refs=names, low=low, high=high)]  # type: ignore[misc]
+    return [
+        tuple(r) for r in session.all(_OF_ITERATIONS, workflow_id=workflow_id, refs=names, low=low, high=high)
+    ]
 
 
 def of_workflow(session: Session, workflow_id: str) -> list[TaskRow]:
@@ -477,9 +504,11 @@ def live(session: Session, workflow_id: str) -> list[TaskRow]:
     return [TaskRow._make(row) for row in session.all(_LIVE_REFS, workflow_id=workflow_id)]
 
 
-def cancel_live(session: Session, workflow_id: str, reason: str | None, now: int) -> list[tuple[str, str, str | None]]:
+def cancel_live(
+    session: Session, workflow_id: str, reason: str | None, now: int
+) -> list[tuple[str, str, str | None]]:
     """Cancel all that is open; (id, type, sub-workflow id) of each."""
-    return [tuple(r) for r in session.all(_CANCEL_LIVE, workflow_id=workflow_id, reason=reason, now=now)]  # type: ignore[misc]
+    return [tuple(r) for r in session.all(_CANCEL_LIVE, workflow_id=workflow_id, reason=reason, now=now)]
 
 
 def change_due(session: Session, task_id: str, due_at: int | None, wake: str | None, sends: int = 0) -> None:
@@ -492,6 +521,15 @@ def mark_retried(session: Session, task_id: str) -> None:
 
 def set_reason(session: Session, task_id: str, reason: str | None) -> None:
     session.run(_SET_REASON, id=task_id, reason=reason)
+
+
+def set_child(session: Session, task_id: str, sub_workflow_id: str) -> None:
+    session.run(_SET_CHILD, id=task_id, sub_workflow_id=sub_workflow_id)
+
+
+def unsuccessful(session: Session, workflow_id: str) -> list[TaskRow]:
+    """Attempts that failed or timed out, retried ones too, in the order of their scheduling."""
+    return [TaskRow._make(row) for row in session.all(_UNSUCCESSFUL, workflow_id=workflow_id)]
 
 
 def due(session: Session, now: int, limit: int) -> list[TaskRow]:

@@ -71,8 +71,7 @@ class Session:
         """Execute; all rows."""
         text, values = statement.prepare(self.dialect, params)
         self._cursor.execute(text, values)
-        rows: list[Row] = self._cursor.fetchall()
-        return rows
+        return list(self._cursor.fetchall())
 
     def begin(self) -> None:
         # IMMEDIATE: SQLite can't turn a reader into a writer when another has written in between.

@@ -33,11 +33,14 @@ def _p(name: str, type_: Any = Text) -> Any:
 
 
 _INSERT = Statement(
-    "register a worker", insert(worker).values({name: _p(name, worker.c[name].type) for name in WorkerRow._fields})
+    "register a worker",
+    insert(worker).values({name: _p(name, worker.c[name].type) for name in WorkerRow._fields}),
 )
 _HEARTBEAT = Statement(
     "a sign of life",
-    update(worker).where(worker.c.id == _p("id")).values(heartbeat=_p("now", BigInteger), state=text("'alive'")),
+    update(worker)
+    .where(worker.c.id == _p("id"))
+    .values(heartbeat=_p("now", BigInteger), state=text("'alive'")),
 )
 _STATE = Statement(
     "change a worker's state",
@@ -47,11 +50,13 @@ _SILENT = Statement(
     "workers without a sign of life",
     select(*_COLUMNS).where(worker.c.state == text("'alive'"), worker.c.heartbeat < _p("before", BigInteger)),
 )
-_ALIVE = Statement("workers that live", select(*_COLUMNS).where(worker.c.state == text("'alive'")).order_by(worker.c.id))
+_ALIVE = Statement(
+    "workers that live", select(*_COLUMNS).where(worker.c.state == text("'alive'")).order_by(worker.c.id)
+)
 _GONE = Statement(
     "workers that ended and may still hold claims",
     select(*_COLUMNS)
-    .where(worker.c.state.in_([text("'dead'"), text("'stopped'")]), worker.c.heartbeat > _p("after", BigInteger))
+    .where(text("state IN ('dead', 'stopped')"), worker.c.heartbeat > _p("after", BigInteger))
     .limit(_p("limit", Integer)),
 )
 

@@ -1,0 +1,1 @@
+"""The runtime: claim, run, complete, go on, park, retry; dispatch; recovery."""

@@ -1,0 +1,26 @@
+"""Time and identity: milliseconds since the epoch, ids ordered by time, claim tokens."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import uuid_utils
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """A UUIDv7: ids sort by the time of their making, within a process strictly."""
+    return str(uuid_utils.uuid7())
+
+
+_random = random.SystemRandom()
+
+
+def new_claim() -> int:
+    """A token that no other claim has (62 random bits)."""
+    return _random.getrandbits(62)

@@ -1,0 +1,249 @@
+"""How an execution ends, and whom that concerns: its open tasks, its children, its parent, its failure workflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.runtime.execution import Execution
+from app.runtime.payload import dump, too_large
+from app.store import executions, tasks
+from app.store.executions import WorkflowRow
+from app.store.tasks import TaskRow, path_text
+from workflows.operator import Done, Failed
+from workflows.program import WORKFLOW_END, Container, LoopEnd, Node, Path
+from workflows.status import TaskStatus, WorkflowStatus
+
+if TYPE_CHECKING:
+    from app.runtime.settle import Settlement
+
+_STATUS_OF = {
+    TaskStatus.CANCELED: WorkflowStatus.TERMINATED,
+    TaskStatus.TIMED_OUT: WorkflowStatus.TIMED_OUT,
+}
+_FAILED_ROWS = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
+
+
+def reached(settlement: Settlement, execution: Execution) -> None:
+    """The workflow's own list has ended."""
+    session = settlement.session
+    if execution.program.loose:
+        executions.by_id(session, execution.id, lock=True)
+        if tasks.live(session, execution.id):
+            return
+    status, reason = WorkflowStatus.COMPLETED, None
+    if execution.program.permissive:
+        reason = _permitted_failures(settlement, execution)
+        status = WorkflowStatus.FAILED if reason else status
+    _end(settlement, execution, status, reason, _output(settlement, execution, None))
+
+
+def failed(
+    settlement: Settlement, execution: Execution, row: TaskRow, status: TaskStatus, reason: str | None
+) -> None:
+    """A task has failed for good, and with it the execution."""
+    ended = _STATUS_OF.get(status, WorkflowStatus.FAILED)
+    why = f"Task {row.id} failed with status: {ended} and reason: '{reason}'"
+    _end(settlement, execution, ended, why, _output(settlement, execution, row), row)
+
+
+def finished(
+    settlement: Settlement,
+    execution: Execution,
+    row: TaskRow,
+    status: WorkflowStatus,
+    output: Any,
+    reason: str | None,
+) -> None:
+    """A TERMINATE task has ended the execution."""
+    why = reason or f"Workflow is {status} by TERMINATE task: {row.id}"
+    _end(settlement, execution, status, why, output if output is not None else {}, row)
+
+
+def timed_out(settlement: Settlement, execution: Execution, seconds: int, limit: int, policy: str) -> None:
+    """The execution has run longer than its timeoutSeconds."""
+    why = (
+        f"Workflow timed out after {seconds} seconds. Timeout configured as {limit} seconds. "
+        f"Timeout policy configured to {policy}"
+    )
+    _end(settlement, execution, WorkflowStatus.TIMED_OUT, why, _output(settlement, execution, None))
+
+
+def terminated(settlement: Settlement, execution: Execution, reason: str) -> bool:
+    """Somebody, or the parent, ends the execution; no failure workflow is started. False: it has ended already."""
+    output = _output(settlement, execution, None)
+    return _end(settlement, execution, WorkflowStatus.TERMINATED, reason, output, failure_workflow=False)
+
+
+def stray(settlement: Settlement, execution: Execution, fork: Node, path: Path) -> None:
+    """A branch that no JOIN waits for has ended: it may be the last of what is around it."""
+    container = fork.container
+    while container.kind == "cases" and container.owner is not None:
+        container = container.owner.container
+    owner, session = container.owner, settlement.session
+    if owner is None:
+        executions.by_id(session, execution.id, lock=True)
+        if _list_ended(settlement, execution, container, ()):
+            settlement.follow(execution, WORKFLOW_END, ())
+    elif container.kind == "branches":
+        if owner.join is not None and owner.join.whole:
+            settlement.ask(execution, owner.join, path)
+        else:
+            stray(settlement, execution, owner, path)
+    else:
+        at = path[: owner.depth + 1]
+        tasks.lock_latest(session, execution.id, owner.ref, path_text(at[:-1]))
+        if _list_ended(settlement, execution, container, at):
+            settlement.follow(execution, LoopEnd(owner), at)
+
+
+def iteration_is_open(settlement: Settlement, execution: Execution, loop: Node, path: Path) -> bool:
+    """Whether a branch that no JOIN waits for still runs in this iteration."""
+    tasks.lock_latest(settlement.session, execution.id, loop.ref, path_text(path[:-1]))
+    refs = list(_refs(loop.children.values()))
+    low = path_text(path)
+    return tasks.any_live(settlement.session, execution.id, refs, low, low + "9" * 64)
+
+
+def _list_ended(settlement: Settlement, execution: Execution, container: Container, path: Path) -> bool:
+    last = tasks.lock_latest(settlement.session, execution.id, container.nodes[-1].ref, path_text(path))
+    return last is not None and TaskStatus(last.status).terminal
+
+
+def _refs(containers: Any) -> Any:
+    for container in containers:
+        for node in container.nodes:
+            yield node.ref
+            yield from _refs(node.children.values())
+
+
+def _end(
+    settlement: Settlement,
+    execution: Execution,
+    status: WorkflowStatus,
+    reason: str | None,
+    output: Any,
+    row: TaskRow | None = None,
+    failure_workflow: bool = True,
+) -> bool:
+    session, now = settlement.session, settlement.now
+    refs = (
+        [r.ref for r in tasks.unsuccessful(session, execution.id) if r.status in _FAILED_ROWS]
+        if row or reason
+        else []
+    )
+    problem = too_large(output, settlement.engine.payload_limit)
+    if problem and status is WorkflowStatus.COMPLETED:
+        status, reason, output = WorkflowStatus.FAILED, f"the output of the execution {problem}", {}
+    ended = executions.end_workflow(
+        session,
+        id=execution.id,
+        status=status,
+        output=dump({} if problem else output),
+        reason=reason,
+        failed_refs=dump(list(dict.fromkeys(refs))) if refs else None,
+        failed_task_id=row.id if row and not status.successful else None,
+        now=now,
+    )
+    if not ended:
+        return False
+    settlement.moves.ended.append(execution.id)
+    execution.forget_row()
+    if row is not None or status is not WorkflowStatus.COMPLETED:
+        _close_tasks(settlement, execution, status, reason)
+    this = execution.row(session)
+    if failure_workflow and status in (
+        WorkflowStatus.FAILED,
+        WorkflowStatus.TIMED_OUT,
+        WorkflowStatus.TERMINATED,
+    ):
+        _start_failure_workflow(settlement, execution, this)
+    if this.parent_task_id is not None:
+        _tell_parent(settlement, this, status, output, reason)
+    return True
+
+
+def _close_tasks(
+    settlement: Settlement, execution: Execution, status: WorkflowStatus, reason: str | None
+) -> None:
+    """Cancel what is open, and the executions that open SUB_WORKFLOW tasks started."""
+    session = settlement.session
+    why = f"Parent workflow has been terminated with reason: {reason}"
+    for _id, _type, child_id in tasks.cancel_live(session, execution.id, None, settlement.now):
+        child = executions.by_id(session, child_id, lock=True) if child_id else None
+        if child is not None and not WorkflowStatus(child.status).terminal:
+            program = settlement.engine.programs.get(child.program_id, session)
+            terminated(settlement, Execution(child.id, child.run, program, child), why)
+
+
+def _tell_parent(
+    settlement: Settlement, child: WorkflowRow, status: WorkflowStatus, output: Any, reason: str | None
+) -> None:
+    session = settlement.session
+    row = tasks.by_id(session, child.parent_task_id or "", lock=True)
+    if row is None or TaskStatus(row.status).terminal or row.sub_workflow_id != child.id:
+        return
+    parent = executions.by_id(session, row.workflow_id)
+    if parent is None or WorkflowStatus(parent.status).terminal:
+        return
+    program = settlement.engine.programs.get(parent.program_id, session)
+    execution = Execution(parent.id, parent.run, program, parent)
+    given = {**(output if isinstance(output, dict) else {"output": output}), "subWorkflowId": child.id}
+    if status is WorkflowStatus.COMPLETED:
+        settlement.outcome_of_open(execution, row, Done(given))
+        return
+    ended = {
+        WorkflowStatus.TERMINATED: TaskStatus.CANCELED,
+        WorkflowStatus.TIMED_OUT: TaskStatus.TIMED_OUT,
+    }.get(status, TaskStatus.FAILED)
+    why = f"Sub workflow {child.name}.{child.version} failure reason: {reason}"
+    settlement.outcome_of_open(execution, row, Failed(why, output=given, status=ended))
+
+
+def _start_failure_workflow(settlement: Settlement, execution: Execution, row: WorkflowRow) -> None:
+    name = execution.program.definition.failure_workflow
+    if not name:
+        return
+    given = orjson.loads(row.input)
+    if name.startswith("$"):
+        # Conductor's form: $workflow.input.<key> names the input that holds the name.
+        parts = name.split(".")
+        name = str(given.get(parts[2], "")) if len(parts) > 2 else ""
+    output = orjson.loads(row.output) if row.output else {}
+    started = settlement.engine.start_failure_workflow(settlement, execution, row, name, given, output)
+    output = output if isinstance(output, dict) else {"output": output}
+    executions.set_output(settlement.session, row.id, dump({**output, "conductor.failure_workflow": started}))
+
+
+def _permitted_failures(settlement: Settlement, execution: Execution) -> str | None:
+    reasons = [
+        f"Task {row.id} failed with status: {row.status} and reason: '{row.reason}'"
+        for row in tasks.unsuccessful(settlement.session, execution.id)
+        if not row.retried
+    ]
+    return ". ".join(reasons) or None
+
+
+def _output(settlement: Settlement, execution: Execution, row: TaskRow | None) -> Any:
+    """outputParameters as they are now; without any, the output of the last task (of the one that failed)."""
+    program = execution.program
+    if program.definition.output_parameters:
+        context = execution.context(settlement.session, program.output.roots, None, ())
+        return program.output.resolve(context)
+    if row is not None:
+        found = tasks.by_id(settlement.session, row.id)
+        return orjson.loads(found.output) if found and found.output else {}
+    return _last_output(settlement, execution, program.root)
+
+
+def _last_output(settlement: Settlement, execution: Execution, container: Container) -> Any:
+    for node in reversed(container.nodes):
+        found = tasks.latest(settlement.session, execution.id, node.ref, "", "")
+        if found is None:
+            continue
+        chosen = node.children.get(found.label) if found.label else None
+        if chosen is not None and chosen.nodes:
+            return _last_output(settlement, execution, chosen)
+        return orjson.loads(found.output) if found.output else {}
+    return {}

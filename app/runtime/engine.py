@@ -1,0 +1,376 @@
+"""The engine of one process: its store, its clock, its worker tasks and its publisher, put together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.errors import InvalidInput, WorkflowNotFound
+from app.runtime import retry
+from app.runtime.clock import new_claim, new_id, now_ms
+from app.runtime.execution import Execution, suffixed
+from app.runtime.hand import Hand, Held, Moves
+from app.runtime.payload import dump, too_large
+from app.runtime.ports import Attempt, Publisher, Send, SendHeads, Workers
+from app.runtime.programs import Programs
+from app.runtime.settle import Settlement
+from app.runtime.views import step_of
+from app.store import definitions, executions, tasks, workers
+from app.store.executions import WorkflowRow
+from app.store.tasks import TaskRow, path_of, path_text
+from app.store.unit_of_work import Session, Store
+from config.settings import Settings
+from workflows.canvas import Order
+from workflows.errors import PodiumError
+from workflows.model import TaskDef, WorkflowDef
+from workflows.operator import Failed, Outcome, Start
+from workflows.program import Node, Path, Program
+from workflows.status import TaskStatus, WorkflowStatus
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Intervals in milliseconds."""
+
+    resend_ms: int
+    """A message without an answer is sent again."""
+    ask_ms: int
+    """A JOIN is asked by the sweeper when nobody else has."""
+    look_for_worker_ms: int = 30_000
+    """A task that no worker knows is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """What a start needs to know."""
+
+    program: Program
+    input: dict[str, Any]
+    correlation_id: str | None = None
+    idempotency_key: str | None = None
+    priority: int = 0
+    parent_id: str | None = None
+    parent_task_id: str | None = None
+    task_to_domain: str | None = None
+    created_by: str | None = None
+    event: str | None = None
+
+
+class Engine:
+    """Everything that moves executions. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        workers: Workers,
+        publisher: Publisher,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.workers = workers
+        self.publisher = publisher
+        self.clock = clock
+        self.programs = Programs(store)
+        self.payload_limit = settings.payload_limit_bytes
+        self.timing = Timing(int(settings.resend_seconds * 1000), int(settings.resend_seconds * 1000))
+        self._fleet: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    # transactions
+
+    def settle(
+        self,
+        hand: Hand,
+        work: Callable[[Settlement], None],
+        *,
+        witness: Callable[[Session], bool] | None = None,
+        patience: float | None = 3.0,
+    ) -> Moves:
+        """Run `work` and what follows from it in one transaction; nothing is sent yet."""
+
+        def transaction(session: Session) -> Moves:
+            settlement = Settlement(self, session, hand, self.clock())
+            work(settlement)
+            return settlement.finish()
+
+        return self.store.transact(transaction, witness=witness, patience=patience)
+
+    def from_outside(self, work: Callable[[Settlement], None], patience: float | None = 3.0) -> Moves:
+        """`settle` for somebody who is no worker: what is next is sent to the broker at once."""
+        moves = self.settle(Hand(), work, patience=patience)
+        self.publisher.publish(moves.sends)
+        return moves
+
+    # a message in the hands of a worker
+
+    def claim(self, hand: Hand, execution: Execution, node: Node, path: Path, attempt: int) -> Held | None:
+        """Claim a scheduled position; None: it is not scheduled, or the execution does not run."""
+        owner = hand.owner
+        assert owner is not None
+        claim, now = new_claim(), self.clock()
+        overdue = retry.deadline(node.definition, now, now, node.operator is not None)
+        params: dict[str, Any] = {
+            "workflow_id": execution.id,
+            "run": execution.run,
+            "ref": node.ref,
+            "path": path_text(path),
+            "attempt": attempt,
+            "owner": owner.id,
+            "worker": owner.hostname,
+            "claim": claim,
+            "message_id": hand.message_id,
+            "now": now,
+            "due_at": overdue,
+            "wake": "timeout" if overdue else None,
+        }
+
+        def work(session: Session) -> TaskRow | None:
+            row = tasks.claim_task(session, **params)
+            if row is not None:
+                return row
+            # A commit whose answer was lost may have been ours.
+            found = tasks.lock_latest(session, execution.id, node.ref, params["path"])
+            mine = found is not None and found.claim == claim and found.status == TaskStatus.IN_PROGRESS
+            return found if mine else None
+
+        row = self.store.transact(work, patience=None)
+        if row is None:
+            return None
+        given = orjson.loads(row.input)
+        return Held(execution, node, path, row, claim, given, row.iteration)
+
+    def carry(self, hand: Hand, held: Held | None) -> list[Send | SendHeads]:
+        """Run a claimed step and what follows it, as long as it may run here; what is left goes to the broker."""
+        sends: list[Send | SendHeads] = []
+        while held is not None:
+            moves = self.complete(hand, held, self.perform(held))
+            if moves.claimed is not None and moves.sends:
+                self.publisher.publish(moves.sends)
+            elif moves.sends:
+                sends = moves.sends
+            held = moves.claimed
+        return sends
+
+    def perform(self, held: Held) -> Outcome:
+        """Run the work of a claimed step: an operator's decision, or a worker task. Never raises."""
+        node = held.node
+        if node.operator is not None:
+            try:
+                step = self.store.read(lambda session: step_of(session, held, self.clock()), patience=None)
+                return node.operator.run(step)
+            except PodiumError as error:
+                return Failed(f"{node.kind} {node.ref}: {error}", terminal=True)
+            except Exception as error:  # an operator's fault must not stop the worker
+                logger.exception("operator %s failed", node.kind, extra={"event": "operator_error"})
+                return Failed(f"{node.kind} {node.ref}: {type(error).__name__}: {error}", terminal=True)
+        return self.workers.call(node.worker, held.input, self.attempt_of(held))
+
+    def attempt_of(self, held: Held) -> Attempt:
+        """What the worker task may know of itself."""
+        row, definition = held.row, held.execution.program.definition
+        known = held.execution.known_row()
+        ref = suffixed(held.node.ref, held.path)
+        return Attempt(
+            execution_id=held.execution.id,
+            workflow=definition.name,
+            version=definition.version,
+            ref=ref,
+            iteration=held.path[-1] if held.path else 0,
+            attempt=row.attempt,
+            task_id=row.id,
+            correlation_id=known.correlation_id if known else None,
+            idempotency_key=f"{held.execution.id}:{ref}",
+            output=orjson.loads(row.output) if row.output else None,
+            polls=row.polls,
+        )
+
+    def complete(self, hand: Hand, held: Held, outcome: Outcome) -> Moves:
+        """Write down how a claimed step ended and claim what runs here next, in one transaction."""
+
+        def witness(session: Session) -> bool:
+            row = tasks.by_id(session, held.row.id)
+            # Whatever the transaction did with the row, it took the claim's IN_PROGRESS and owner away.
+            return row is None or row.claim != held.claim or row.owner is None
+
+        return self.settle(hand, lambda s: s.outcome(held, outcome), witness=witness, patience=None)
+
+    # executions
+
+    def execution(self, session: Session, execution_id: str) -> Execution | None:
+        """An execution as it is now."""
+        row = executions.by_id(session, execution_id)
+        return (
+            None
+            if row is None
+            else Execution(row.id, row.run, self.programs.get(row.program_id, session), row)
+        )
+
+    def order(self, execution: Execution) -> Order:
+        """How the canvases of an execution are cut."""
+        return Order(
+            execution.id,
+            execution.run,
+            execution.program,
+            self.settings.segment_length,
+            self.settings.fan_batches,
+            self.workers.queue,
+            self.publisher.chords,
+        )
+
+    def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
+        """Insert an execution and make its first task ready."""
+        definition, now = new.program.definition, settlement.now
+        given = definition.input_template | new.input if new.input else new.input
+        problem = too_large(given, self.payload_limit)
+        if problem:
+            raise InvalidInput(f"the input of {definition.name} {problem}")
+        row = WorkflowRow(
+            id=execution_id or new_id(),
+            name=definition.name,
+            version=definition.version,
+            program_id=new.program.id,
+            status=WorkflowStatus.RUNNING,
+            run=1,
+            correlation_id=new.correlation_id,
+            idempotency_key=new.idempotency_key,
+            parent_id=new.parent_id,
+            parent_task_id=new.parent_task_id,
+            priority=new.priority,
+            input=dump(given),
+            output=None,
+            variables=dump(definition.variables),
+            task_to_domain=new.task_to_domain,
+            reason=None,
+            failed_refs=None,
+            failed_task_id=None,
+            event=new.event,
+            created_by=new.created_by,
+            created=now,
+            updated=now,
+            ended=None,
+            due_at=now + definition.timeout_seconds * 1000 if definition.timeout_seconds else None,
+        )
+        executions.insert_workflow(settlement.session, row)
+        execution = Execution(row.id, row.run, new.program, row)
+        settlement.begin(execution)
+        return execution
+
+    def start_child(self, settlement: Settlement, parent: Execution, row: TaskRow, start: Start) -> None:
+        """The execution that a SUB_WORKFLOW task waits for."""
+        session = settlement.session
+        try:
+            program = self._program_of(session, start, settlement.now)
+        except PodiumError as error:
+            settlement.outcome_of_open(parent, row, Failed(str(error), terminal=True))
+            return
+        above = parent.row(session)
+        child_id = new_id()
+        tasks.set_child(session, row.id, child_id)
+        new = NewExecution(
+            program=program,
+            input=dict(start.input),
+            correlation_id=start.correlation_id or above.correlation_id,
+            priority=start.priority or 0,
+            parent_id=parent.id,
+            parent_task_id=row.id,
+            task_to_domain=dump(dict(start.task_to_domain)) if start.task_to_domain else above.task_to_domain,
+        )
+        self.insert(settlement, new, child_id)
+
+    def _program_of(self, session: Session, start: Start, now: int) -> Program:
+        if start.definition is not None:
+            program = Program(WorkflowDef.model_validate(start.definition), self.known_task_defs(session))
+            definitions.store_program(session, program.id, program.content().decode(), now)
+            return self.programs.put(program)
+        return self.registered(session, start.name, start.version or None)
+
+    def registered(self, session: Session, name: str, version: int | None) -> Program:
+        """The program of a registered definition, of its latest version when `version` is None.
+
+        Raises:
+            WorkflowNotFound: there is none.
+        """
+        found = definitions.find(session, name, version)
+        if found is None:
+            raise WorkflowNotFound(name, version, definitions.names(session))
+        return self.programs.get(found[1], session)
+
+    def known_task_defs(self, session: Session) -> dict[str, TaskDef]:
+        """All registered task definitions by name."""
+        return {n: TaskDef.model_validate_json(c) for n, c in definitions.task_defs(session).items()}
+
+    def start_failure_workflow(
+        self,
+        settlement: Settlement,
+        execution: Execution,
+        row: WorkflowRow,
+        name: str,
+        given: dict[str, Any],
+        output: Any,
+    ) -> str:
+        """Start it; its id, or a sentence that says why it could not be started."""
+        version = execution.program.definition.failure_workflow_version
+        session = settlement.session
+        try:
+            program = self.registered(session, name, version)
+        except PodiumError as error:
+            return f"Error workflow {name} failed to start.  reason: {error}"
+        failed = {
+            "workflowId": row.id,
+            "workflowName": row.name,
+            "version": row.version,
+            "status": row.status,
+            "correlationId": row.correlation_id,
+            "reasonForIncompletion": row.reason,
+            "failedReferenceTaskNames": orjson.loads(row.failed_refs) if row.failed_refs else [],
+            "input": given,
+            "output": output,
+            "tasks": _outputs_by_reference(session, execution),
+        }
+        more = {
+            "workflowId": row.id,
+            "reason": row.reason,
+            "failureStatus": row.status,
+            "failureTaskId": row.failed_task_id,
+            "failedWorkflow": failed,
+        }
+        if too_large(given | more, self.payload_limit):
+            more["failedWorkflow"] = failed | {"tasks": {}, "output": {}}
+        new = NewExecution(
+            program,
+            given | {k: v for k, v in more.items() if v is not None},
+            correlation_id=row.correlation_id,
+            task_to_domain=row.task_to_domain,
+        )
+        return self.insert(settlement, new).id
+
+    # who runs what
+
+    def is_celery_task(self, session: Session, name: str) -> bool:
+        """Whether a Celery task of this name is registered here or with a worker that lives."""
+        if self.workers.knows(name):
+            return True
+        read_at, names = self._fleet
+        if time.monotonic() - read_at > 1.0:
+            names = frozenset(n for row in workers.alive(session) for n in orjson.loads(row.tasks))
+            self._fleet = (time.monotonic(), names)
+        return name in names
+
+
+def _outputs_by_reference(session: Session, execution: Execution) -> dict[str, Any]:
+    return {
+        suffixed(row.ref, path_of(row.path)): {
+            "status": row.status,
+            "output": orjson.loads(row.output) if row.output else {},
+            "reasonForIncompletion": row.reason,
+        }
+        for row in tasks.of_workflow(session, execution.id)
+    }

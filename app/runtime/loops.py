@@ -1,0 +1,50 @@
+"""What a loop puts out: the outputs of its body, by iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from app.runtime.execution import Execution
+from app.store import tasks
+from app.store.tasks import path_of, path_text
+from app.store.unit_of_work import Session
+from workflows.program import Container, Node, Path
+
+
+def loop_output(
+    session: Session, execution: Execution, loop: Node, path: Path, output: Any, limit: int = 0
+) -> Any:
+    """`{"iteration": n, "1": {ref: output, …}, …}` and what the operator put out itself.
+
+    limit: keep the last iterations that fit into so many bytes; 0: all. Their tasks stay in the table.
+    """
+    depth, low = len(path), path_text(path)
+    refs = list(_refs(loop))
+    iterations: dict[str, dict[str, Any]] = {}
+    for ref, stored, _attempt, text in tasks.of_iterations(
+        session, execution.id, refs, low + "0" * 8, low + "9" * 64
+    ):
+        found = iterations.setdefault(str(path_of(stored)[depth]), {})
+        found[ref] = orjson.loads(text) if text else {}
+    whole = {**(output or {}), **iterations}
+    if limit:
+        for number in list(iterations):
+            if len(orjson.dumps(whole)) <= limit:
+                break
+            del whole[number]
+    return whole
+
+
+def _refs(loop: Node) -> Iterator[str]:
+    for child in loop.children.values():
+        yield from _inside(child)
+
+
+def _inside(container: Container) -> Iterator[str]:
+    for node in container.nodes:
+        yield node.ref
+        for child in node.children.values():
+            yield from _inside(child)

@@ -1,0 +1,94 @@
+"""What the runtime needs from outside: somebody who runs worker tasks, and somebody who sends canvases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from workflows.canvas import Order
+from workflows.operator import Outcome
+from workflows.program import Node, Path
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who claims: a row of `worker`, and the name that people know it by."""
+
+    id: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a worker task may know of its own execution."""
+
+    execution_id: str
+    workflow: str
+    version: int
+    ref: str
+    """taskReferenceName, with Conductor's loop suffix (`charge__2`)."""
+    iteration: int
+    """Of the innermost loop around it, from 1; 0 outside of loops."""
+    attempt: int
+    """0 for the first, as Conductor's retryCount."""
+    task_id: str
+    correlation_id: str | None
+    idempotency_key: str
+    """The same for every attempt of this task: hand it to whatever must not be done twice."""
+    output: Any = None
+    """What an earlier call of this attempt left with `in_progress`."""
+    polls: int = 1
+    """How often this attempt was handed out; more than 1 after `in_progress`."""
+
+
+class Workers(Protocol):
+    """The worker tasks of this process."""
+
+    def knows(self, name: str) -> bool:
+        """Whether a Celery task of this name is registered."""
+        ...
+
+    def queue(self, name: str) -> str:
+        """The queue that a Celery task of this name is sent to."""
+        ...
+
+    def in_place(self, name: str) -> bool:
+        """Whether it may run in the process that ran the step before: no limits that the pool would enforce."""
+        ...
+
+    def call(self, name: str, given: Mapping[str, Any], attempt: Attempt) -> Outcome:
+        """Run it; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A canvas to be compiled and sent once the transaction is committed."""
+
+    order: Order
+    node: Node
+    path: Path
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendHeads:
+    """Branches of a fork that a batch has not come to."""
+
+    order: Order
+    heads: Sequence[Node]
+    path: Path
+    parts: int
+    """Into how many messages they are divided."""
+
+
+class Publisher(Protocol):
+    """Sends canvases to the broker."""
+
+    chords: bool
+    """Whether the result backend counts a chord's parts itself (see `Order.chords`)."""
+
+    def publish(self, sends: Sequence[Send | SendHeads]) -> None:
+        """Send them all; what can't be sent now is left to the sweeper (logged, never raised)."""
+        ...

@@ -1,0 +1,288 @@
+"""What nobody else would do: timers, retries that are due, timeouts, lost messages, dead workers.
+
+`tick` is safe to run in several processes at once: each row is acted on by whoever moves it first.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from app.runtime import ending, retry
+from app.runtime.clock import new_claim
+from app.runtime.engine import Engine
+from app.runtime.execution import Execution
+from app.runtime.hand import Hand
+from app.runtime.ports import Send, SendHeads
+from app.runtime.settle import CHILD_LOST, NO_WORKER, WORKER_LOST, Settlement
+from app.store import executions, tasks, workers
+from app.store.executions import WorkflowRow
+from app.store.tasks import TaskRow, path_of
+from workflows.model import TimeoutPolicy, WorkflowTimeoutPolicy
+from workflows.operator import Done, Failed
+from workflows.program import Node
+from workflows.status import TaskStatus, WorkflowStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+_LONGEST_RESEND_MS = 600_000
+_REMEMBER_GONE_MS = 3_600_000
+_MAX_LOSSES = 5
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What one tick did."""
+
+    due: int = 0
+    timed_out: int = 0
+    recovered: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """There may be more at once."""
+        return self.due >= BATCH
+
+
+class Sweeper:
+    """Looks after executions that nobody holds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._last = 0.0
+        self._steady_since = time.monotonic()
+
+    def tick(self) -> Ticked:
+        """Do all that is due now.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        now, done = self.engine.clock(), Ticked()
+        due = self.engine.store.read(lambda s: tasks.due(s, now, BATCH))
+        done.due = len(due)
+        sends: list[Send | SendHeads] = []
+        for row in due:
+            sends.extend(self._wake(row))
+            if len(sends) >= 50:
+                self.engine.publisher.publish(sends)
+                sends = []
+        self.engine.publisher.publish(sends)
+        for execution in self.engine.store.read(lambda s: executions.due(s, now, BATCH)):
+            done.timed_out += self._time_out_execution(execution)
+        done.recovered = self._bury_the_dead()
+        return done
+
+    def _wake(self, row: TaskRow) -> list[Send | SendHeads]:
+        """One task whose time has come."""
+
+        def work(settlement: Settlement) -> None:
+            execution = self.engine.execution(settlement.session, row.workflow_id)
+            if execution is None:
+                tasks.change_due(settlement.session, row.id, None, None)
+                return
+            status = WorkflowStatus(execution.row(settlement.session).status)
+            if status.terminal:
+                _cancel(settlement, row)
+            elif status is WorkflowStatus.PAUSED and row.wake == "send":
+                tasks.change_due(settlement.session, row.id, None, "send")
+            else:
+                _act(settlement, execution, row)
+
+        return self.engine.settle(Hand(), work).sends
+
+    def _time_out_execution(self, row: WorkflowRow) -> int:
+        def work(settlement: Settlement) -> None:
+            execution = self.engine.execution(settlement.session, row.id)
+            assert execution is not None
+            definition = execution.program.definition
+            if definition.timeout_policy is WorkflowTimeoutPolicy.ALERT_ONLY:
+                executions.clear_due(settlement.session, row.id)
+                message = "execution %s of %s runs longer than its timeoutSeconds (%s)"
+                logger.warning(message, row.id, row.name, definition.timeout_seconds)
+                return
+            seconds = (settlement.now - row.created) // 1000
+            policy = definition.timeout_policy.value
+            ending.timed_out(settlement, execution, seconds, definition.timeout_seconds, policy)
+
+        self.engine.from_outside(work)
+        return 1
+
+    def _bury_the_dead(self) -> int:
+        """Claims of workers that gave no sign of life go to the retry policy."""
+        lease, now = self.engine.settings.lease_seconds, time.monotonic()
+        if now - self._last > lease / 2:
+            # This process slept, or the database did, and with it the workers' heartbeats: give them a lease.
+            self._steady_since = now
+        self._last = now
+        if now - self._steady_since < lease:
+            return 0
+        before = self.engine.clock() - int(lease * 1000)
+        count = 0
+        for worker in self.engine.store.read(lambda s: workers.silent(s, before)):
+            if self.engine.store.transact(lambda s, w=worker: workers.set_state(s, w.id, "alive", "dead")):  # type: ignore[misc]
+                logger.warning(
+                    "worker %s died", worker.hostname, extra={"event": "worker_died", "worker": worker.id}
+                )
+        gone_after = self.engine.clock() - _REMEMBER_GONE_MS
+        for worker in self.engine.store.read(lambda s: workers.gone(s, gone_after)):
+            count += self.lost_worker(worker.id)
+        return count
+
+    def lost_worker(self, worker_id: str) -> int:
+        """Give up all claims of a worker that died; how many there were."""
+        rows = self.engine.store.read(lambda s: tasks.of_owner(s, worker_id))
+        for row in rows:
+            lost(self.engine, row, WORKER_LOST)
+        return len(rows)
+
+
+def lost_message(engine: Engine, worker_id: str, message_id: str) -> int:
+    """Give up the claims of a message whose pool child died; how many there were."""
+    rows = engine.store.read(lambda s: tasks.of_message(s, worker_id, message_id))
+    for row in rows:
+        lost(engine, row, CHILD_LOST)
+    return len(rows)
+
+
+def lost(engine: Engine, row: TaskRow, reason: str) -> None:
+    """A claim whose process is gone is a failed attempt; an operator that may run again does, a few times."""
+
+    def work(settlement: Settlement) -> None:
+        execution = engine.execution(settlement.session, row.workflow_id)
+        if execution is None or row.claim is None:
+            return
+        node = execution.program.node(row.ref)
+        if node.operator is not None and node.operator.repeatable and row.polls <= _MAX_LOSSES:
+            again = tasks.reschedule(
+                settlement.session,
+                id=row.id,
+                claim=row.claim,
+                now=settlement.now,
+                due_at=settlement.now + engine.timing.resend_ms,
+                reason=reason,
+            )
+            if again:
+                settlement.moves.sends.append(_send(engine, execution, node, row))
+        else:
+            fresh = tasks.by_id(settlement.session, row.id, lock=True)
+            if fresh is not None and fresh.claim == row.claim and fresh.status == TaskStatus.IN_PROGRESS:
+                settlement.outcome_of_open(execution, row, Failed(reason))
+        hurry_joins(settlement, execution, node, row)
+
+    engine.from_outside(work)
+
+
+def hurry_joins(settlement: Settlement, execution: Execution, node: Node, row: TaskRow) -> None:
+    """A branch that lost its message has left its chord; look at the JOINs around it soon."""
+    container = node.container
+    while container.owner is not None:
+        owner = container.owner
+        if container.kind == "branches" and owner.join is not None:
+            join = owner.join
+            path = row.path[: join.depth * tasks.PATH_DIGITS]
+            found = tasks.lock_latest(settlement.session, execution.id, join.ref, path)
+            if found is not None and found.wake == "ask":
+                tasks.change_due(settlement.session, found.id, settlement.now + 1000, "ask")
+        container = owner.container
+
+
+def _act(settlement: Settlement, execution: Execution, row: TaskRow) -> None:
+    node = execution.program.node(row.ref)
+    if row.status == TaskStatus.SCHEDULED:
+        _send_again(settlement, execution, node, row)
+    elif row.wake == "wait":
+        if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, None):
+            settlement.outcome_of_open(execution, row, Done(orjson.loads(row.output) if row.output else None))
+    elif row.wake == "ask":
+        longer = min((settlement.now - row.scheduled) // 2 + settlement.engine.timing.ask_ms, 60_000)
+        if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, settlement.now + longer):
+            settlement.ask(execution, node, path_of(row.path))
+    else:
+        _time_out(settlement, execution, node, row)
+
+
+def _send_again(settlement: Settlement, execution: Execution, node: Node, row: TaskRow) -> None:
+    engine, session = settlement.engine, settlement.session
+    poll_limit = (node.definition.poll_timeout_seconds or 0) * 1000
+    if poll_limit and settlement.now - row.scheduled > poll_limit + node.task.start_delay * 1000:
+        seconds = (settlement.now - row.scheduled) // 1000
+        _time_out(settlement, execution, node, row, f"Task poll timed out after {seconds} seconds")
+        return
+    if node.operator is None and not engine.is_celery_task(session, node.worker):
+        tasks.reserve_due(session, row.id, row.due_at or 0, settlement.now + engine.timing.look_for_worker_ms)
+        tasks.set_reason(session, row.id, NO_WORKER)
+        return
+    # Back off for each task: what waits in a deep queue must not be doubled again and again.
+    wait = min(engine.timing.resend_ms << min(row.sends, 16), _LONGEST_RESEND_MS)
+    if tasks.reserve_due(session, row.id, row.due_at or 0, settlement.now + wait):
+        if row.reason == NO_WORKER:
+            tasks.set_reason(session, row.id, None)
+        settlement.moves.sends.append(_send(engine, execution, node, row))
+        hurry_joins(settlement, execution, node, row)
+
+
+def _time_out(
+    settlement: Settlement, execution: Execution, node: Node, row: TaskRow, reason: str | None = None
+) -> None:
+    definition, now = node.definition, settlement.now
+    started = row.started or row.scheduled
+    policy = definition.timeout_policy
+    total = definition.total_timeout_seconds
+    if reason is None and total and now - row.first_scheduled >= total * 1000:
+        elapsed = (now - row.first_scheduled) // 1000
+        reason = (
+            f"Task {row.id}/{row.name} exceeded total timeout of {total} seconds (elapsed {elapsed} seconds "
+            f"across all attempts including retry delays). Timeout policy: {policy}"
+        )
+    elif reason is None and definition.timeout_seconds and now - started >= definition.timeout_seconds * 1000:
+        reason = (
+            f"Task timed out after {(now - started) // 1000} seconds. Timeout configured as "
+            f"{definition.timeout_seconds} seconds. Timeout policy configured to {policy}"
+        )
+    elif reason is None:
+        limit = definition.response_timeout_seconds * 1000
+        if now - row.updated < limit:
+            tasks.change_due(settlement.session, row.id, row.updated + limit, "timeout")
+            return
+        # Conductor ignores the policy here: an attempt without an answer is retried.
+        policy = TimeoutPolicy.RETRY
+        reason = (
+            f"responseTimeout: {definition.response_timeout_seconds} exceeded for the taskId: {row.id} "
+            f"with Task Definition: {row.name}"
+        )
+    if policy is TimeoutPolicy.ALERT_ONLY:
+        logger.warning(
+            "%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id}
+        )
+        later = retry.deadline(definition, now, row.first_scheduled, node.operator is not None)
+        tasks.change_due(settlement.session, row.id, later, "timeout")
+        return
+    failed = Failed(reason, status=TaskStatus.TIMED_OUT)
+    if policy is TimeoutPolicy.RETRY:
+        settlement.outcome_of_open(execution, row, failed)
+    else:
+        settlement.time_out_workflow(execution, row, reason)
+
+
+def _cancel(settlement: Settlement, row: TaskRow) -> None:
+    tasks.end_open(
+        settlement.session,
+        id=row.id,
+        claim=new_claim(),
+        now=settlement.now,
+        status=TaskStatus.CANCELED,
+        output=row.output,
+        reason=row.reason,
+    )
+
+
+def _send(engine: Engine, execution: Execution, node: Node, row: TaskRow) -> Send:
+    return Send(engine.order(execution), node, path_of(row.path), row.attempt)
+
+
+__all__ = ["Sweeper", "Ticked", "hurry_joins", "lost", "lost_message"]

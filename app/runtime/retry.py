@@ -1,0 +1,53 @@
+"""The retry policy of a task definition: whether there is another attempt, and when."""
+
+from __future__ import annotations
+
+import random
+
+from workflows.model import RetryLogic, TaskDef
+from workflows.program import Node
+from workflows.status import TaskStatus
+
+_LONGEST_MS = 2**31 * 1000
+
+
+def attempts_left(node: Node, attempt: int) -> bool:
+    """Whether the policy allows an attempt after the one numbered `attempt` (from 0)."""
+    if node.operator is not None and not node.operator.retried:
+        return False
+    allowed = node.task.retry_count if node.task.retry_count is not None else node.definition.retry_count
+    return attempt < allowed
+
+
+def retries(node: Node, status: TaskStatus, attempt: int, first_scheduled: int, now: int) -> bool:
+    """Whether an attempt that ended with `status` is followed by another."""
+    total = node.definition.total_timeout_seconds * 1000
+    in_time = not total or now - first_scheduled < total
+    return status.retriable and in_time and attempts_left(node, attempt)
+
+
+def delay_ms(definition: TaskDef, attempt: int) -> int:
+    """Milliseconds from the end of attempt `attempt` to the next (Conductor's formulas, DeciderService.retry)."""
+    base = definition.retry_delay_seconds
+    if definition.retry_logic is RetryLogic.EXPONENTIAL_BACKOFF:
+        seconds = base << min(attempt, 62)
+    elif definition.retry_logic is RetryLogic.LINEAR_BACKOFF:
+        seconds = base * definition.backoff_scale_factor * (attempt + 1)
+    else:
+        seconds = base
+    if definition.max_retry_delay_seconds > 0:
+        seconds = min(seconds, definition.max_retry_delay_seconds)
+    jitter = random.randint(0, definition.backoff_jitter_ms) if definition.backoff_jitter_ms else 0
+    return min(seconds * 1000, _LONGEST_MS) + jitter
+
+
+def deadline(definition: TaskDef, started: int, first_scheduled: int, operator: bool) -> int | None:
+    """When a claimed attempt is overdue, in milliseconds since the epoch; None: never."""
+    limits = []
+    if not operator:
+        limits.append(started + definition.response_timeout_seconds * 1000)
+    if definition.timeout_seconds:
+        limits.append(started + definition.timeout_seconds * 1000)
+    if definition.total_timeout_seconds:
+        limits.append(first_scheduled + definition.total_timeout_seconds * 1000)
+    return min(limits, default=None)

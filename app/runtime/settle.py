@@ -1,0 +1,515 @@
+"""One transaction of the flow: write down how a step ended, and make ready what follows.
+
+Everything that follows is decided here, whatever set it off: a worker's result, a signal, a timer, the end of a
+sub-workflow, a start. Operators that are `instant` are decided inside the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from app.runtime import ending, retry
+from app.runtime.clock import new_claim, new_id
+from app.runtime.execution import Execution, suffixed, view_of
+from app.runtime.hand import Hand, Held, Moves
+from app.runtime.loops import loop_output
+from app.runtime.payload import dump, too_large
+from app.runtime.ports import Send
+from app.runtime.views import step_of
+from app.store import executions, tasks
+from app.store.tasks import TaskRow, path_text
+from app.store.unit_of_work import Session
+from workflows.operator import (
+    Again,
+    Branch,
+    Done,
+    Failed,
+    Fan,
+    Finish,
+    Outcome,
+    Repeat,
+    Start,
+    Wait,
+)
+from workflows.program import BranchEnd, LoopEnd, Next, Node, Path, first_of
+from workflows.status import TaskStatus, WorkflowStatus
+
+Todo = Callable[[], None]
+
+
+class Settlement:
+    """The work of one transaction. Made anew when the transaction runs again."""
+
+    def __init__(self, engine: Any, session: Session, hand: Hand, now: int) -> None:
+        self.engine = engine
+        self.session = session
+        self.hand = hand
+        self.now = now
+        self.moves = Moves()
+        # A list and not recursion: a thousand instant operators in a row must not use up the stack.
+        self._todo: deque[Todo] = deque()
+
+    def finish(self) -> Moves:
+        """Do what has become possible until nothing is left."""
+        while self._todo:
+            self._todo.popleft()()
+        return self.moves
+
+    # how a claimed attempt ended
+
+    def outcome(self, held: Held, outcome: Outcome) -> None:
+        """Write down the outcome of a claimed attempt, unless the claim is gone."""
+        execution, node, path, row = held.execution, held.node, held.path, held.row
+        outcome = self._checked(execution, node, path, outcome)
+        if isinstance(outcome, Failed):
+            self._fail(execution, node, path, row, outcome, held.claim)
+            return
+        if not self._write(held, outcome):
+            self.moves.stale = True
+            return
+        self._remember(held, outcome)
+        self._todo.append(lambda: self._go_on(execution, node, path, row, outcome))
+
+    def _write(self, held: Held, outcome: Outcome) -> bool:
+        """Compare-and-swap on the claim; False: it is gone."""
+        mine: dict[str, Any] = {"id": held.row.id, "claim": held.claim, "now": self.now}
+        match outcome:
+            case Done(output=output, status=status, reason=reason):
+                text = dump(output)
+                return tasks.end_task(self.session, **mine, status=status, output=text, reason=reason)
+            case Branch(label=label, output=output):
+                given = dump({**held.input, **(outcome.input or {})})
+                return tasks.end_choice(
+                    self.session,
+                    **mine,
+                    status=TaskStatus.COMPLETED,
+                    output=dump(output),
+                    reason=None,
+                    label=label,
+                    input=given,
+                )
+            case Fan(output=output) | Finish(output=output):
+                reason = outcome.reason if isinstance(outcome, Finish) else None
+                text = dump(output)
+                return tasks.end_task(
+                    self.session, **mine, status=TaskStatus.COMPLETED, output=text, reason=reason
+                )
+            case Wait() | Start() | Repeat() | Again():
+                return self._park(held, outcome)
+        raise AssertionError(outcome)
+
+    def _park(self, held: Held, outcome: Wait | Start | Repeat | Again) -> bool:
+        execution, node = held.execution, held.node
+        # The execution must not end between our look at it and our commit: nobody would find what waits.
+        state = executions.share(self.session, execution.id)
+        if state is None or WorkflowStatus(state[0]).terminal or state[1] != execution.run:
+            return False
+        due_at, wake = self._wake(node, held.row, outcome)
+        output = (
+            None
+            if isinstance(outcome, Start)
+            else dump(outcome.output)
+            if outcome.output is not None
+            else None
+        )
+        return tasks.park_task(
+            self.session,
+            id=held.row.id,
+            claim=held.claim,
+            now=self.now,
+            status=TaskStatus.SCHEDULED if isinstance(outcome, Again) else TaskStatus.IN_PROGRESS,
+            output=output,
+            reason=outcome.reason if isinstance(outcome, Wait) else None,
+            iteration=held.iteration,
+            sub_workflow_id=None,
+            due_at=due_at,
+            wake=wake,
+        )
+
+    def _wake(
+        self, node: Node, row: TaskRow, outcome: Wait | Start | Repeat
+    ) -> tuple[int | None, str | None]:
+        if isinstance(outcome, Again):
+            return self.now + outcome.after_ms, "send"
+        overdue = retry.deadline(node.definition, self.now, row.first_scheduled, node.operator is not None)
+        until = outcome.until_ms if isinstance(outcome, Wait) else None
+        if until is not None and (overdue is None or until <= overdue):
+            return until, "wait"
+        if overdue is not None:
+            return overdue, "timeout"
+        if node.task.type == "JOIN":
+            # Its chord's body may be lost with the broker; the sweeper asks in its place.
+            return self.now + self.engine.timing.ask_ms, "ask"
+        return None, None
+
+    def _checked(self, execution: Execution, node: Node, path: Path, outcome: Outcome) -> Outcome:
+        """The outcome as it may be stored: complete, and within the limit."""
+        if isinstance(outcome, Done) and node.operator is not None and node.operator.contains == "loop":
+            outcome = Done(loop_output(self.session, execution, node, path, outcome.output))
+        if isinstance(outcome, Done | Branch | Fan | Finish):
+            problem = too_large(outcome.output, self.engine.payload_limit)
+            if problem:
+                return Failed(f"the output of {node.ref} {problem}", terminal=True)
+        if isinstance(outcome, Done) and outcome.variables:
+            problem = self._set_variables(execution, dict(outcome.variables))
+            if problem:
+                return Failed(problem, terminal=True)
+        return outcome
+
+    def _set_variables(self, execution: Execution, changes: dict[str, Any]) -> str | None:
+        row = executions.by_id(self.session, execution.id, lock=True)
+        assert row is not None
+        variables = orjson.loads(row.variables) | changes
+        problem = too_large(variables, 256 * 1024)
+        if problem:
+            return f"the variables of the execution {problem}"
+        executions.set_variables(self.session, execution.id, dump(variables), self.now)
+        execution.forget_row()
+        return None
+
+    def _remember(self, held: Held, outcome: Outcome) -> None:
+        if isinstance(outcome, Done | Branch | Fan):
+            status = outcome.status if isinstance(outcome, Done) else TaskStatus.COMPLETED
+            row = held.row._replace(status=status, ended=self.now, output=dump(outcome.output), reason=None)
+            held.execution.keep(held.node, held.path, view_of(row))
+
+    # from outside: signals, timers, timeouts, sub-workflows
+
+    def outcome_of_open(self, execution: Execution, row: TaskRow, outcome: Done | Failed) -> bool:
+        """Write down how a task ended that nobody here holds; False: it has ended already."""
+        node, path = execution.program.node(row.ref), tasks.path_of(row.path)
+        checked = self._checked(execution, node, path, outcome)
+        if isinstance(checked, Failed):
+            return self._fail(execution, node, path, row, checked, None)
+        assert isinstance(checked, Done)
+        if not self._end_open(row, checked.status, checked.output, checked.reason):
+            return False
+        self._todo.append(lambda: self._go_on(execution, node, path, row, checked))
+        return True
+
+    def time_out_workflow(self, execution: Execution, row: TaskRow, reason: str) -> None:
+        """A task's timeout that ends the execution at once, without a retry."""
+        if self._end_open(row, TaskStatus.TIMED_OUT, None, reason):
+            self._todo.append(lambda: ending.failed(self, execution, row, TaskStatus.TIMED_OUT, reason))
+
+    def _end_open(self, row: TaskRow, status: TaskStatus, output: Any, reason: str | None) -> bool:
+        return tasks.end_open(
+            self.session,
+            id=row.id,
+            claim=new_claim(),
+            now=self.now,
+            status=status,
+            output=dump(output) if output is not None else row.output,
+            reason=reason,
+        )
+
+    # failure
+
+    def _fail(
+        self, execution: Execution, node: Node, path: Path, row: TaskRow, failed: Failed, claim: int | None
+    ) -> bool:
+        """A failed attempt: another one, or the flow goes on, or the execution ends. False: the claim is gone."""
+        status = failed.status or (
+            TaskStatus.FAILED_WITH_TERMINAL_ERROR if failed.terminal else TaskStatus.FAILED
+        )
+        again = retry.retries(node, status, row.attempt, row.first_scheduled, self.now)
+        recorded = TaskStatus.COMPLETED_WITH_ERRORS if node.task.optional and not again else status
+        if claim is None:
+            written = self._end_open(row, recorded, failed.output, failed.reason)
+        else:
+            output = dump(failed.output) if failed.output is not None else None
+            written = tasks.end_task(
+                self.session,
+                id=row.id,
+                claim=claim,
+                now=self.now,
+                status=recorded,
+                output=output,
+                reason=failed.reason,
+            )
+        if not written:
+            self.moves.stale = True
+            return False
+        if again:
+            self._retry(execution, node, path, row, failed)
+        elif node.task.optional or (node.task.permissive and status is not TaskStatus.CANCELED):
+            ended = Done(failed.output, status=recorded, reason=failed.reason)
+            self._todo.append(lambda: self._go_on(execution, node, path, row, ended))
+        else:
+            self._todo.append(lambda: ending.failed(self, execution, row, status, failed.reason))
+        return True
+
+    def _retry(self, execution: Execution, node: Node, path: Path, row: TaskRow, failed: Failed) -> None:
+        delay = 0 if failed.reason in LOST else retry.delay_ms(node.definition, row.attempt)
+        resend = self.engine.timing.resend_ms
+        attempt = self.new_row(execution, node, path, orjson.loads(row.input))._replace(
+            attempt=row.attempt + 1,
+            first_scheduled=row.first_scheduled,
+            retried_id=row.id,
+            reason=failed.reason,
+            due_at=self.now + (delay or resend),
+            wake="send",
+        )
+        tasks.mark_retried(self.session, row.id)
+        if tasks.insert_task(self.session, attempt, execution.run) and not delay:
+            self._send(execution, node, path, attempt.attempt)
+
+    # what follows
+
+    def begin(self, execution: Execution) -> None:
+        """The first task of an execution that was just inserted."""
+        self._todo.append(lambda: self.follow(execution, execution.program.first(), ()))
+
+    def _go_on(self, execution: Execution, node: Node, path: Path, row: TaskRow, outcome: Outcome) -> None:
+        """Make ready what follows a task that was written down."""
+        for join in node.joins:
+            self.ask(execution, join, path[: join.depth])
+        match outcome:
+            case Done():
+                self.follow(execution, node.after, path)
+            case Branch(label=label):
+                chosen = node.children.get(label) if label else None
+                self.follow(execution, first_of(chosen, node.after) if chosen else node.after, path)
+            case Repeat(label=label):
+                self.follow(execution, node.children[label].nodes[0], (*path, row.iteration + 1))
+            case Fan():
+                self._fan(execution, node, path)
+            case Start():
+                self.engine.start_child(self, execution, row, outcome)
+            case Finish(status=status, reason=reason, output=output):
+                ending.finished(self, execution, row, status, output, reason)
+            case Wait() | Again() | Failed():
+                pass
+
+    def follow(self, execution: Execution, following: Next, path: Path) -> None:
+        """Make ready what comes next at a path (cut to the depth of what comes next)."""
+        if isinstance(following, Node):
+            self._reach(execution, following, path[: following.depth])
+        elif isinstance(following, BranchEnd):
+            self._branch_end(execution, following.fork, path[: following.fork.depth])
+        elif isinstance(following, LoopEnd):
+            self._loop_end(execution, following.loop, path[: following.loop.depth + 1])
+        else:
+            ending.reached(self, execution)
+
+    def _reach(self, execution: Execution, node: Node, path: Path) -> None:
+        task_id = new_id()
+        given = execution.resolve(self.session, node, path, task_id)
+        row = self.new_row(execution, node, path, given, task_id)
+        problem = too_large(given, self.engine.payload_limit)
+        if problem:
+            failed = row._replace(status=TaskStatus.IN_PROGRESS, claim=new_claim(), input="{}")
+            if tasks.insert_task(self.session, failed, execution.run):
+                why = Failed(f"the input of {node.ref} {problem}", terminal=True)
+                self._fail(execution, node, path, failed, why, failed.claim)
+        elif node.instant:
+            self._decide(execution, node, path, row, given)
+        elif not node.task.start_delay and self._may_run(node):
+            self._claim_here(execution, node, path, row, given)
+        else:
+            self._schedule(execution, node, path, row)
+
+    def _decide(
+        self, execution: Execution, node: Node, path: Path, row: TaskRow, given: dict[str, Any]
+    ) -> None:
+        """Run an instant operator and insert its row as it ends."""
+        assert node.operator is not None
+        claim = new_claim()
+        held = Held(
+            execution, node, path, row._replace(status=TaskStatus.IN_PROGRESS, claim=claim), claim, given
+        )
+        outcome = node.operator.run(step_of(self.session, held, self.now))
+        if tasks.insert_task(self.session, held.row, execution.run):
+            self.outcome(held, outcome)
+
+    def _may_run(self, node: Node) -> bool:
+        """Whether this process goes on with a task itself."""
+        if self.moves.claimed is not None or self.moves.sends or not self.hand.has_time:
+            return False
+        if node.operator is not None:
+            return True
+        workers = self.engine.workers
+        return bool(
+            workers.knows(node.worker)
+            and workers.in_place(node.worker)
+            and workers.queue(node.worker) == self.hand.queue
+        )
+
+    def _claim_here(
+        self, execution: Execution, node: Node, path: Path, row: TaskRow, given: dict[str, Any]
+    ) -> None:
+        owner = self.hand.owner
+        assert owner is not None
+        claim = new_claim()
+        overdue = retry.deadline(node.definition, self.now, row.first_scheduled, node.operator is not None)
+        row = row._replace(
+            status=TaskStatus.IN_PROGRESS,
+            owner=owner.id,
+            worker=owner.hostname,
+            claim=claim,
+            message_id=self.hand.message_id,
+            started=self.now,
+            polls=1,
+            due_at=overdue,
+            wake="timeout" if overdue else None,
+        )
+        if tasks.insert_task(self.session, row, execution.run):
+            self.moves.claimed = Held(execution, node, path, row, claim, given)
+
+    def _schedule(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
+        timing, delay = self.engine.timing, node.task.start_delay * 1000
+        sent = node.operator is not None or self.engine.is_celery_task(self.session, node.worker)
+        row = row._replace(due_at=self.now + (delay or timing.resend_ms), wake="send")
+        if not sent:
+            row = row._replace(reason=NO_WORKER, due_at=self.now + timing.look_for_worker_ms)
+        if tasks.insert_task(self.session, row, execution.run) and sent and not delay:
+            self._send(execution, node, path, 0)
+
+    def _fan(self, execution: Execution, fork: Node, path: Path) -> None:
+        if fork.join is not None:
+            self._reach(execution, fork.join, path)
+        heads = [child.nodes[0] for child in fork.children.values() if child.nodes]
+        alone = [head for head in heads if not self._sendable(head)]
+        rows = []
+        for head in heads:
+            if head in alone:
+                continue
+            task_id = new_id()
+            given = execution.resolve(self.session, head, path, task_id)
+            row = self.new_row(execution, head, path, given, task_id)
+            rows.append(row._replace(due_at=self.now + self.engine.timing.resend_ms, wake="send"))
+        tasks.insert_tasks(self.session, rows, execution.run)
+        if alone:
+            # Not all branches go to the broker: no chord, each asks the JOIN itself.
+            for head in heads:
+                if head not in alone:
+                    self._send(execution, head, path, 0)
+            for head in alone:
+                self._todo.append(lambda head=head: self._reach(execution, head, path))  # type: ignore[misc]
+        else:
+            self._send(execution, fork, path, 0)
+
+    def _sendable(self, head: Node) -> bool:
+        if head.task.start_delay:
+            return False
+        return head.operator is not None or bool(self.engine.is_celery_task(self.session, head.worker))
+
+    def _send(self, execution: Execution, node: Node, path: Path, attempt: int) -> None:
+        self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt))
+
+    # arrivals
+
+    def _branch_end(self, execution: Execution, fork: Node, path: Path) -> None:
+        if fork.join is not None and fork.join.whole:
+            if not self.hand.is_part_of(execution, fork, path):
+                self.ask(execution, fork.join, path)
+        else:
+            # A branch that no JOIN waits for may be the last of its loop's iteration, or of the execution.
+            ending.stray(self, execution, fork, path)
+
+    def ask(self, execution: Execution, join: Node, path: Path) -> bool:
+        """Complete a JOIN if all is done; the table alone decides. False: not yet, or it has ended already."""
+        # The lock comes before the look: of two branches that end at one instant, the later sees both.
+        row = tasks.lock_latest(self.session, execution.id, join.ref, path_text(path))
+        if row is None or row.status != TaskStatus.IN_PROGRESS:
+            return False
+        low, high = path_text(path), path_text(path) + "9" * 64
+        if join.inside and tasks.any_live(self.session, execution.id, join.inside, low, high):
+            return False
+        claim = row.claim or new_claim()
+        held = Held(execution, join, path, row, claim, orjson.loads(row.input))
+        assert join.operator is not None
+        outcome = join.operator.run(step_of(self.session, held, self.now))
+        if isinstance(outcome, Wait):
+            return False
+        self.outcome(held, outcome)
+        return True
+
+    def _loop_end(self, execution: Execution, loop: Node, path: Path) -> None:
+        """An iteration has ended: the loop's row is claimed for its condition, here or by the broker."""
+        outer, iteration = path[:-1], path[-1]
+        if execution.program.loose and ending.iteration_is_open(self, execution, loop, path):
+            return
+        row = tasks.lock_latest(self.session, execution.id, loop.ref, path_text(outer))
+        if row is None:
+            return
+        seen = {"id": row.id, "iteration": iteration - 1, "now": self.now}
+        guard = {"workflow_id": execution.id, "run": execution.run}
+        overdue = retry.deadline(loop.definition, row.started or self.now, row.first_scheduled, True)
+        if self._may_run(loop):
+            owner, claim = self.hand.owner, new_claim()
+            assert owner is not None
+            claimed = tasks.claim_loop(
+                self.session,
+                **seen,
+                **guard,
+                owner=owner.id,
+                worker=owner.hostname,
+                claim=claim,
+                message_id=self.hand.message_id,
+                due_at=overdue,
+                wake="timeout" if overdue else None,
+            )
+            if claimed:
+                row = row._replace(claim=claim, iteration=iteration, status=TaskStatus.IN_PROGRESS)
+                given = execution.resolve(self.session, loop, outer, row.id)
+                self.moves.claimed = Held(execution, loop, outer, row, claim, given, iteration)
+        elif tasks.schedule_loop(
+            self.session, **seen, **guard, due_at=self.now + self.engine.timing.resend_ms
+        ):
+            self._send(execution, loop, outer, row.attempt)
+
+    # rows
+
+    def new_row(
+        self, execution: Execution, node: Node, path: Path, given: dict[str, Any], task_id: str | None = None
+    ) -> TaskRow:
+        """A SCHEDULED row for a position."""
+        return TaskRow(
+            id=task_id or new_id(),
+            workflow_id=execution.id,
+            ref=node.ref,
+            path=path_text(path),
+            attempt=0,
+            type=node.kind,
+            name=node.task.name,
+            status=TaskStatus.SCHEDULED,
+            iteration=0,
+            label=None,
+            input=dump(given),
+            output=None,
+            reason=None,
+            owner=None,
+            claim=None,
+            message_id=None,
+            worker=None,
+            retried_id=None,
+            retried=0,
+            polls=0,
+            sends=0,
+            sub_workflow_id=None,
+            domain=None,
+            scheduled=self.now,
+            first_scheduled=self.now,
+            started=self.now if node.instant else None,
+            updated=self.now,
+            ended=None,
+            due_at=None,
+            wake=None,
+        )
+
+
+WORKER_LOST = "the worker that ran it died"
+CHILD_LOST = "the worker process that ran it was killed (out of memory, or a signal)"
+LOST = (WORKER_LOST, CHILD_LOST)
+"""Reasons of attempts that were lost with their process: the next begins at once."""
+NO_WORKER = "no worker task of this name; waiting for an outside worker to poll it"
+
+
+def where(execution: Execution, node: Node, path: Path) -> str:
+    """A task as people find it: `order_fulfillment/charge_ref__2`."""
+    return f"{execution.program.definition.name}/{suffixed(node.ref, path)}"
