@@ -15,7 +15,7 @@ from workflows.operator import Finding
 from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
 from workflows.validation.flow import Flow, walk
 from workflows.validation.joins import check_joins
-from workflows.validation.recursion import check_recursion, inline_definition
+from workflows.validation.recursion import check_recursion, inline_definition, registered_with
 from workflows.validation.references import check_references
 
 __all__ = ["require_valid", "validate"]
@@ -75,7 +75,8 @@ def _findings(
     yield from check_unknown_fields(definition)
     if find_workflow is not None:
         yield from check_recursion(definition, flow, find_workflow)
-    yield from _inline_findings(flow, find_workflow, find_task_def, inline)
+    known = find_workflow and registered_with(definition, find_workflow)
+    yield from _inline_findings(flow, known, find_task_def, inline)
 
 
 def _inline_findings(
@@ -93,6 +94,7 @@ def _inline_findings(
             yield Finding(path, message, "Register it, and use its name.", "error", "inline-depth")
             continue
         for finding in _findings(child, find_workflow, find_task_def, inline + 1):
+            # The outer definition's own look for circles goes through this one.
             if finding.rule not in ("endless-recursion", "possible-recursion"):
                 yield replace(finding, path=f"{path}.{finding.path}")
 

@@ -68,7 +68,7 @@ class _Graph:
     """Definitions and what they start."""
 
     def __init__(self, definition: WorkflowDef, flow: Flow, find_workflow: FindWorkflow) -> None:
-        self.definition, self._find = definition, find_workflow
+        self.definition, self._find = definition, registered_with(definition, find_workflow)
         self._calls: dict[Key, list[_Call]] = {_key(definition): list(_calls_of(flow))}
         self._found: dict[tuple[str, int | None], WorkflowDef | None] = {}
 
@@ -78,15 +78,12 @@ class _Graph:
         return self._calls[key]
 
     def target(self, call: _Call) -> WorkflowDef | None:
-        """What a call starts: the definition that is being checked counts as registered."""
+        """What a call starts; None: nothing that is registered."""
         if call.inline is not None:
             return call.inline
-        wanted, own = (call.name, call.version or None), self.definition
+        wanted = call.name, call.version or None
         if wanted not in self._found:
-            found = self._find(*wanted)
-            newest = found is None or found.version <= own.version
-            is_own = call.name == own.name and (newest if wanted[1] is None else wanted[1] == own.version)
-            self._found[wanted] = own if is_own else found
+            self._found[wanted] = self._find(*wanted)
         return self._found[wanted]
 
     def circle(self, first: _Call, *, certain: bool) -> list[str] | None:
@@ -115,6 +112,18 @@ class _Graph:
             return None
 
         return visit(first)
+
+
+def registered_with(own: WorkflowDef, find_workflow: FindWorkflow) -> FindWorkflow:
+    """The look-up as it will be when `own`, which is still being checked, is registered too."""
+
+    def find(name: str, version: int | None) -> WorkflowDef | None:
+        found = find_workflow(name, version)
+        if name != own.name or version not in (None, own.version):
+            return found
+        return own if version or found is None or found.version <= own.version else found
+
+    return find
 
 
 def _key(definition: WorkflowDef, call: _Call | None = None) -> Key:
