@@ -46,12 +46,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact_text(record.getMessage()),
+            "message": record.getMessage(),
             **_extra(record),
         }
         if record.exc_info:
-            line["exception"] = redact_text(self.formatException(record.exc_info))
-        return json.dumps(line, default=lambda value: redact_text(str(value)), ensure_ascii=False)
+            line["exception"] = self.formatException(record.exc_info)
+        return redact_text(json.dumps(line, default=str, ensure_ascii=False))
 
 
 def configure(settings: Settings, stream: IO[str] | None = None) -> None:

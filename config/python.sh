@@ -8,7 +8,7 @@ for name in python3 python3.13 python3.12 python3.11; do
     fi
 done
 if [ -z "${python:-}" ]; then
-    echo "Podium needs Python 3.11 or newer; python3 is $(python3 --version 2>&1 || echo missing)." >&2
+    echo "Podium needs Python 3.11 or newer; python3 is $(python3 --version 2>/dev/null || echo missing)." >&2
     echo "Install it (https://www.python.org/downloads/, or your system's python3.13) and run make again." >&2
     exit 1
 fi
