@@ -205,11 +205,8 @@ class TaskDef(Auditable):
 
     @model_validator(mode="after")
     def _timeouts_nest(self) -> Self:
-        response, attempt, total = (
-            self.response_timeout_seconds,
-            self.timeout_seconds,
-            self.total_timeout_seconds,
-        )
+        response, attempt = self.response_timeout_seconds, self.timeout_seconds
+        total = self.total_timeout_seconds
         if 0 < attempt < response:
             default = (
                 "" if "response_timeout_seconds" in self.model_fields_set else "; not given, its default"
