@@ -7,8 +7,8 @@
         wait(duration="2 hours"),
     )
 
-Each function makes one task (a `Part`), or two (`fork`: the FORK_JOIN and its JOIN). `part.output("x.y")` is the
-expression that reads its output. Where there is no `ref`, the name is the reference. What a function has no word
+Each function makes one task (a `Part`), or a FORK_JOIN and its JOIN (`fork`). `part.output("x.y")` is the
+expression that reads its output. Without `ref` the name is the reference. What a function has no word
 for is given by its name in the model: `simple("charge", retry_count=3, optional=True)`. The result is a plain
 `WorkflowDef`: it can be printed as JSON, and the static checks apply to it as to any other.
 """
@@ -166,7 +166,7 @@ def sub_workflow(
 
 
 def wait(*, duration: str | None = None, until: str | None = None, ref: str = "wait", **fields: Any) -> Part:
-    """Wait for a duration (`2 hours 5 minutes`), until a time (`2030-01-31 12:00`), or for a signal (neither)."""
+    """Wait for a duration (`2 hours 5 minutes`), until a time (`2030-01-31 12:00`), or for a signal."""
     given = {key: value for key, value in (("duration", duration), ("until", until)) if value is not None}
     return task("WAIT", ref, input=given, **fields)
 
