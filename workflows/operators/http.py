@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -16,29 +12,32 @@ from pydantic.alias_generators import to_camel
 from workflows.model import WorkflowTask
 from workflows.operator import Done, Example, Failed, Finding, Operator, Outcome, Spec, Step, Wait, register
 
-BODY_BYTES = 10 * 1024 * 1024
-"""The largest body of a response, unpacked."""
-TOTAL_SECONDS = 60.0
-"""The longest call: `readTimeOut` is the longest silence, and a slow response may have many short ones."""
+if TYPE_CHECKING:
+    from workflows.http_exchange import Request, Response
+
 REASON_LENGTH = 2000
 """So many characters of a response's body are kept in the reason of a failure."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 class HttpRequest(BaseModel):
-    """A request, as the inputs describe it. Unknown keys are ignored."""
+    """A request, as the inputs describe it; each of them may be an expression. Unknown keys are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
     uri: str | None = Field(default=None, description="Required. http or https.")
     method: str | None = Field(default=None, description=f"Required. One of {', '.join(METHODS)}.")
-    headers: dict[str, Any] = Field(default={}, description="Header fields; a list is sent as several.")
+    headers: dict[str, Any] | str | None = Field(
+        default={}, description="Header fields; a list is sent as several."
+    )
     body: Any = Field(default=None, description="Text is sent as it is, anything else as JSON.")
-    accept: str | list[str] = Field(default="application/json", description="The Accept header.")
-    content_type: str = Field(default="application/json", description="The Content-Type header of a body.")
-    connection_time_out: int | str = Field(default=3000, description="Milliseconds.")
-    read_time_out: int | str = Field(default=3000, description="Milliseconds of silence.")
-    async_complete: bool | str = Field(
+    accept: list[str] | str | None = Field(default="application/json", description="The Accept header.")
+    content_type: str | None = Field(
+        default="application/json", description="The Content-Type header of a body."
+    )
+    connection_time_out: int | str | None = Field(default=3000, description="Milliseconds.")
+    read_time_out: int | str | None = Field(default=3000, description="Milliseconds of silence.")
+    async_complete: bool | str | None = Field(
         default=False, description="After a 2xx response, wait until the task is completed from outside."
     )
 
@@ -60,6 +59,9 @@ class HttpSpec(Spec):
 
 
 class _ResolvedRequest(HttpRequest):
+    headers: dict[str, Any] = {}
+    accept: list[str] | str = "application/json"
+    content_type: str = "application/json"
     connection_time_out: int = Field(default=3000, gt=0)
     read_time_out: int = Field(default=3000, gt=0)
     async_complete: bool = False
@@ -193,53 +195,39 @@ class Http(Operator):
         return _call(request, step.task.async_complete or request.async_complete)
 
 
-class _Refused(Exception):
-    """The response can't be taken."""
-
-
 def _call(request: _ResolvedRequest, async_complete: bool) -> Outcome:
+    # Importing httpx takes longer than all else here; most processes send no request.
+    from workflows.http_exchange import ExchangeFailed, exchange
+
     try:
-        response, content = _exchange(request)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError, _Refused) as exc:
-        return _failure(str(exc), terminal=True)
-    except httpx.HTTPError as exc:
-        return _failure(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
-    text = content.decode(response.charset_encoding or "utf-8", errors="replace")
-    if response.is_error:
-        body = f'"{text[:REASON_LENGTH]}"' if text else "[no body]"
-        status = response.status_code
-        return _failure(f"{status} {response.reason_phrase}: {body}", {"statusCode": status})
-    output = {"response": _described(response, text)}
-    if not response.is_success:
-        return Failed(text[:REASON_LENGTH] or "No response from the remote service", output=output)
+        response = exchange(_outgoing(request))
+    except ExchangeFailed as exc:
+        return _failure(str(exc), terminal=exc.hopeless)
+    if response.status >= 400:
+        body = f'"{response.text[:REASON_LENGTH]}"' if response.text else "[no body]"
+        return _failure(f"{response.status} {response.phrase}: {body}", {"statusCode": response.status})
+    output = {"response": _described(response)}
+    if not 200 <= response.status < 300:
+        return Failed(response.text[:REASON_LENGTH] or "No response from the remote service", output=output)
     if async_complete:
         return Wait(None, "waiting to be completed from outside", output)
     return Done(output)
 
 
-def _exchange(request: _ResolvedRequest) -> tuple[httpx.Response, bytes]:
-    deadline = time.monotonic() + TOTAL_SECONDS
-    connect, read = request.connection_time_out / 1000, min(request.read_time_out / 1000, TOTAL_SECONDS)
-    content = request.body if isinstance(request.body, str) else orjson.dumps(request.body)
-    outgoing = _shared_client().build_request(
+def _outgoing(request: _ResolvedRequest) -> Request:
+    from workflows.http_exchange import Request  # as in `_call`
+
+    content = (
+        request.body if request.body is None or isinstance(request.body, str) else orjson.dumps(request.body)
+    )
+    return Request(
         (request.method or "").upper(),
         request.uri or "",
-        headers=_headers(request),
-        content=None if request.body is None else content,
-        timeout=httpx.Timeout(read, connect=connect, pool=connect),
+        _headers(request),
+        content,
+        request.connection_time_out / 1000,
+        request.read_time_out / 1000,
     )
-    response = _shared_client().send(outgoing, stream=True)
-    try:
-        data = bytearray()
-        for part in response.iter_bytes():
-            data += part
-            if len(data) > BODY_BYTES:
-                raise _Refused(f"the response has more than {BODY_BYTES:,} bytes")
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"the response did not end within {TOTAL_SECONDS:g} s")
-        return response, bytes(data)
-    finally:
-        response.close()
 
 
 def _headers(request: _ResolvedRequest) -> list[tuple[str, str]]:
@@ -253,15 +241,15 @@ def _headers(request: _ResolvedRequest) -> list[tuple[str, str]]:
     return fields
 
 
-def _described(response: httpx.Response, text: str) -> dict[str, Any]:
+def _described(response: Response) -> dict[str, Any]:
     headers: dict[str, list[str]] = {}
-    for name, value in response.headers.raw:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    for name, value in response.headers:
+        headers.setdefault(name, []).append(value)
     return {
-        "body": _body(text),
+        "body": _body(response.text),
         "headers": headers,
-        "statusCode": response.status_code,
-        "reasonPhrase": response.reason_phrase,
+        "statusCode": response.status,
+        "reasonPhrase": response.phrase,
     }
 
 
@@ -281,25 +269,3 @@ def _body(text: str) -> Any:
 def _failure(problem: str, more: Mapping[str, Any] | None = None, terminal: bool = False) -> Failed:
     reason = f"Failed to invoke HTTP task due to: {problem}"
     return Failed(reason, terminal, {"response": reason, **(more or {})})
-
-
-_client: httpx.Client | None = None
-
-
-def _shared_client() -> httpx.Client:
-    """One for each process, so that connections are used again."""
-    global _client
-    if _client is None:
-        _client = httpx.Client(follow_redirects=False, headers={"user-agent": "podium"})
-        # Executions must not see each other's cookies.
-        _client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return _client
-
-
-def _forget_client() -> None:
-    # The connections are the parent's, and would answer its requests.
-    global _client
-    _client = None
-
-
-os.register_at_fork(after_in_child=_forget_client)

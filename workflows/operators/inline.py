@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -10,7 +11,8 @@ from pydantic.alias_generators import to_camel
 from workflows.errors import ScriptError, ScriptTimeout
 from workflows.model import WorkflowTask
 from workflows.operator import Done, Example, Failed, Finding, Operator, Outcome, Spec, Step, register
-from workflows.scripts import VALUE_PARAM, evaluate, evaluator_problem, javascript_problem
+from workflows.sandbox import Limits
+from workflows.scripts import DEFAULT_LIMITS, VALUE_PARAM, evaluate, evaluator_problem, javascript_problem
 
 
 class InlineParameters(BaseModel):
@@ -73,6 +75,7 @@ class Inline(Operator):
 
     type = "INLINE"
     spec = InlineSpec
+    limits: ClassVar[Limits] = DEFAULT_LIMITS
     examples = (
         Example("an expression", _SUM, Done({"result": 30.5})),
         Example(
@@ -134,7 +137,7 @@ class Inline(Operator):
         if evaluator == VALUE_PARAM:
             return Done({"result": step.input.get(expression)})
         try:
-            return Done({"result": evaluate(expression, step.input)})
+            return Done({"result": evaluate(expression, step.input, self.limits)})
         except ScriptTimeout as exc:
             return Failed(str(exc), output={"error": str(exc)})
         except ScriptError as exc:

@@ -58,6 +58,7 @@ class SubWorkflow(Operator):
 
     type = "SUB_WORKFLOW"
     spec = SubWorkflowSpec
+    ends_segment = True
     examples = (
         Example(
             "a registered definition",
@@ -176,9 +177,9 @@ def _number(field: str, value: Any) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _Malformed(f"{field} is no whole number", value) from None
-    if isinstance(value, bool) or number != float(value) or number < 0:
+    if isinstance(value, bool) or (isinstance(value, float) and number != value) or number < 0:
         raise _Malformed(f"{field} is no whole number", value)
     return number
 
@@ -198,7 +199,7 @@ def _object(field: str, value: Any) -> Mapping[str, Any]:
 def _strategy(value: Any) -> str | None:
     if value is None or value == "":
         return None
-    if value not in IdempotencyStrategy.__members__:
+    if value not in list(IdempotencyStrategy):
         raise _Malformed(f"idempotencyStrategy is none of {', '.join(IdempotencyStrategy)}", value)
     return str(value)
 

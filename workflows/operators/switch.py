@@ -112,7 +112,9 @@ class Switch(Operator):
         return {**cases, "defaultCase": task.default_case}
 
     def check(self, task: WorkflowTask) -> Iterator[Finding]:
-        evaluator, expression = task.evaluator_type or "", task.expression or ""
+        evaluator, expression = task.evaluator_type, task.expression
+        if evaluator is None or expression is None:
+            return
         problem = evaluator_problem(evaluator)
         if problem:
             yield Finding(

@@ -67,6 +67,7 @@ class Terminate(Operator):
     type = "TERMINATE"
     spec = TerminateSpec
     instant = True
+    ends_segment = True
     examples = (
         Example(
             "fail with a reason",

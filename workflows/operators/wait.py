@@ -69,6 +69,7 @@ class WaitOperator(Operator):
     type = "WAIT"
     spec = WaitSpec
     instant = True
+    ends_segment = True
     examples = (
         Example(
             "a duration",
