@@ -2,7 +2,7 @@
 
 An interpreter inside this process would not do: QuickJS and jq are C code that can't be interrupted
 everywhere, jq programs see the environment (`env`) and read files (`import`), and a crash would take a whole
-worker with it. A sandbox process has an empty environment, can open no file, and is killed when it overruns
+worker with it. A sandbox process has no environment, can open no file, and is killed when it overruns
 its limits. It is started at the first script (some 70 ms) and kept, so that a script costs a round trip
 through a pipe (some 100 µs).
 """
@@ -29,6 +29,8 @@ PROCESS_BYTES = 256 * 1024 * 1024
 """Memory of one sandbox process: its interpreters, and all that a jq program may use."""
 RESULT_BYTES = 10 * 1024 * 1024
 """The largest result, as JSON."""
+# All that a sandbox process is given of the environment: some builds of Python don't start without.
+_LIBRARIES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 IDLE_KEPT = 2
 """So many idle sandbox processes each process keeps; it has more only while more threads run scripts."""
 
@@ -51,15 +53,19 @@ class _Sandbox:
     """One sandbox process, used by one thread at a time."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", interpreters.__file__, str(PROCESS_BYTES), *_import_paths()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            bufsize=0,
-        )
+        command = [sys.executable, "-I", "-S", interpreters.__file__, str(PROCESS_BYTES), *_import_paths()]
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _LIBRARIES if name in os.environ},
+                cwd="/",
+                bufsize=0,
+            )
+        except OSError as exc:
+            raise ScriptError(f"no sandbox process can be started for scripts: {exc}") from exc
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._input, self._output = self.process.stdin.fileno(), self.process.stdout.fileno()
@@ -192,6 +198,9 @@ def _death(status: int, limits: Limits) -> ScriptError:
         return ScriptTimeout(limits.seconds)
     if status in (-signal.SIGABRT, -signal.SIGKILL):
         return ScriptMemory(PROCESS_BYTES)
+    if status >= 0:
+        hint = "does python -c 'import quickjs, jq' work there?"
+        return ScriptError(f"the sandbox process for scripts ended by itself (exit status {status}); {hint}")
     hint = "is a value nested thousands of levels deep?"
     return ScriptError(f"the script crashed its interpreter (exit status {status}); {hint}")
 

@@ -263,13 +263,32 @@ os._exit(0)
 """
 
 
+_DIE_BUSY = """
+import os, threading
+import psutil
+from workflows import sandbox
+from workflows.scripts import evaluate
+
+evaluate("1", {})
+process = psutil.Process(sandbox._idle[0].process.pid)
+before = process.cpu_times().user
+endless = ("Array.prototype.reverse.call({length: 2 ** 53 - 1})", {}, sandbox.Limits(seconds=0.3))
+threading.Thread(target=evaluate, args=endless, daemon=True).start()
+while process.cpu_times().user < before + 0.1:
+    threading.Event().wait(0.005)
+print(process.pid, flush=True)
+os._exit(0)
+"""
+
+
 def test_a_forked_process_starts_its_own_sandbox_and_leaves_its_parents_alone() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", _FORK], cwd=_ROOT, check=True, timeout=30)
 
 
-def test_a_sandbox_ends_with_the_process_that_started_it() -> None:
+@pytest.mark.parametrize("program", [_DIE, _DIE_BUSY], ids=["idle", "in an endless script"])
+def test_a_sandbox_ends_with_the_process_that_started_it(program: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _DIE], cwd=_ROOT, check=True, timeout=30, capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=_ROOT, check=True, timeout=30, capture_output=True, text=True
     )
 
     orphan = int(ended.stdout)
