@@ -23,6 +23,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         **_MESSAGES,
         **_WORKER,
         **_BEAT,
+        **_keepalive(settings.resolved_result_backend),
         "beat_schedule_filename": str(settings.state_dir / "beat-schedule"),
         "broker_transport_options": _transport_options(settings),
         **(
@@ -72,12 +73,16 @@ _BEAT: dict[str, Any] = {"beat_scheduler": "tasks.beat:Scheduler"}
 _REDIS_BACKEND: dict[str, Any] = {
     "redis_socket_connect_timeout": CONNECT_SECONDS,
     "redis_socket_timeout": 30.0,
-    "redis_socket_keepalive": True,
     "redis_backend_health_check_interval": 25,
     "result_backend_transport_options": {
         "retry_policy": {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 1.0}
     },
 }
+
+
+def _keepalive(result_backend: str | None) -> dict[str, Any]:
+    # redis-py refuses the option for a Unix socket.
+    return {} if "socket://" in (result_backend or "") else {"redis_socket_keepalive": True}
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

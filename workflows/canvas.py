@@ -145,4 +145,6 @@ def _signature(order: Order, name: str, what: dict[str, Any], fork: Node | None,
     header: dict[str, Any] = {"w": order.execution_id, "r": order.run, "p": order.program.id, **what}
     if fork is not None:
         header["fork"] = [fork.ref, list(path)]
-    return Signature(name, args=(), kwargs={}, options={"headers": {HEADER: header}}, immutable=True)
+    # How a step ended is in the table: Celery need store no result, nor a sender wait for one.
+    options = {"headers": {HEADER: header}, "ignore_result": True}
+    return Signature(name, args=(), kwargs={}, options=options, immutable=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal
 
 import orjson
@@ -239,7 +240,7 @@ def end_of(container: Container) -> Next:
 
 
 def _link(container: Container, over: Next) -> None:
-    for node, following in zip(container.nodes, [*container.nodes[1:], None], strict=True):
+    for node, following in zip_longest(container.nodes, container.nodes[1:]):
         node.after = over if following is None else following
         for child in node.children.values():
             _link(child, end_of(child))

@@ -25,7 +25,7 @@ from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
 from app.store.unit_of_work import Session, Store
 from config.settings import Settings
-from workflows.canvas import Order
+from workflows.canvas import Order, celery_name
 from workflows.errors import PodiumError
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Failed, Outcome, Start
@@ -33,6 +33,8 @@ from workflows.program import Node, Path, Program
 from workflows.status import TaskStatus, WorkflowStatus
 
 logger = logging.getLogger(__name__)
+
+Observe = Callable[[str, str, str, float, float, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Engine:
         self.programs = Programs(store)
         self.payload_limit = settings.payload_limit_bytes
         self.timing = Timing(int(settings.resend_seconds * 1000), int(settings.resend_seconds * 1000))
+        self.observe: Observe | None = None
+        """Called for each step that ran here: (Celery name, task id, reference, began, ended, failure)."""
         self._fleet: tuple[float, frozenset[str]] = (0.0, frozenset())
 
     # transactions
@@ -151,7 +155,15 @@ class Engine:
         """Run a claimed step and what follows it, as long as it may run here; what is left goes to the broker."""
         sends: list[Send | SendHeads] = []
         while held is not None:
-            moves = self.complete(hand, held, self.perform(held))
+            began = time.time()
+            outcome = self.perform(held)
+            if self.observe is not None:
+                failure = outcome.reason if isinstance(outcome, Failed) else None
+                self.observe(celery_name(held.node), held.row.id, held.node.ref, began, time.time(), failure)
+            moves = self.complete(hand, held, outcome)
+            if self.observe is not None:
+                for name, task_id, ref in moves.decided:
+                    self.observe(name, task_id, ref, began, began, None)
             if moves.claimed is not None and moves.sends:
                 self.publisher.publish(moves.sends)
             elif moves.sends:
@@ -228,7 +240,7 @@ class Engine:
     def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
         """Insert an execution and make its first task ready."""
         definition, now = new.program.definition, settlement.now
-        given = definition.input_template | new.input if new.input else new.input
+        given = definition.input_template | new.input
         problem = too_large(given, self.payload_limit)
         if problem:
             raise InvalidInput(f"the input of {definition.name} {problem}")

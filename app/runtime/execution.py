@@ -68,7 +68,7 @@ class Execution:
     def resolve(self, session: Session | None, node: Node, path: Path, task_id: str) -> dict[str, Any]:
         """The input of a task, expressions evaluated, as it is at this moment."""
         if node.template.constant:
-            given = node.template.resolve({})
+            given: dict[str, Any] = node.template.resolve({})
         else:
             given = node.template.resolve(self.context(session, node.reads, node, path, task_id))
         template = node.definition.input_template

@@ -57,5 +57,7 @@ class Moves:
     sends: list[Send | SendHeads] = field(default_factory=list)
     stale: bool = False
     """The claim was gone: somebody else has decided, and nothing was written."""
+    decided: list[tuple[str, str, str]] = field(default_factory=list)
+    """(Celery name, task id, reference) of the operators that were decided on the way."""
     ended: list[str] = field(default_factory=list)
     """Executions that ended."""

@@ -89,6 +89,14 @@ class Publisher(Protocol):
     chords: bool
     """Whether the result backend counts a chord's parts itself (see `Order.chords`)."""
 
+    def ready(self) -> None:
+        """Find out whether the broker answers.
+
+        Raises:
+            BrokerUnavailable: it does not.
+        """
+        ...
+
     def publish(self, sends: Sequence[Send | SendHeads]) -> None:
         """Send them all; what can't be sent now is left to the sweeper (logged, never raised)."""
         ...

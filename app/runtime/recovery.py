@@ -141,11 +141,11 @@ class Sweeper:
         return len(rows)
 
 
-def lost_message(engine: Engine, worker_id: str, message_id: str) -> int:
-    """Give up the claims of a message whose pool child died; how many there were."""
-    rows = engine.store.read(lambda s: tasks.of_message(s, worker_id, message_id))
+def lost_message(engine: Engine, worker_id: str, message_id: str, reason: str = CHILD_LOST) -> int:
+    """Give up the claims of a message that nobody works on any more; how many there were."""
+    rows = engine.store.read(lambda s: tasks.of_message(s, worker_id, message_id), patience=None)
     for row in rows:
-        lost(engine, row, CHILD_LOST)
+        lost(engine, row, reason)
     return len(rows)
 
 

@@ -23,6 +23,7 @@ from app.runtime.views import step_of
 from app.store import executions, tasks
 from app.store.tasks import TaskRow, path_text
 from app.store.unit_of_work import Session
+from workflows.canvas import celery_name
 from workflows.operator import (
     Again,
     Branch,
@@ -131,7 +132,7 @@ class Settlement:
         )
 
     def _wake(
-        self, node: Node, row: TaskRow, outcome: Wait | Start | Repeat
+        self, node: Node, row: TaskRow, outcome: Wait | Start | Repeat | Again
     ) -> tuple[int | None, str | None]:
         if isinstance(outcome, Again):
             return self.now + outcome.after_ms, "send"
@@ -324,6 +325,7 @@ class Settlement:
         )
         outcome = node.operator.run(step_of(self.session, held, self.now))
         if tasks.insert_task(self.session, held.row, execution.run):
+            self.moves.decided.append((celery_name(node), row.id, node.ref))
             self.outcome(held, outcome)
 
     def _may_run(self, node: Node) -> bool:
@@ -428,6 +430,10 @@ class Settlement:
             return False
         self.outcome(held, outcome)
         return True
+
+    def ask_if_ready(self, execution: Execution, join: Node, path: Path) -> None:
+        """`ask`, for who has nothing to do with the answer."""
+        self.ask(execution, join, path)
 
     def _loop_end(self, execution: Execution, loop: Node, path: Path) -> None:
         """An iteration has ended: the loop's row is claimed for its condition, here or by the broker."""

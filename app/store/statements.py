@@ -41,7 +41,7 @@ class Statement:
         compiled: Any = self.clause.compile(dialect=dialect)
         order = tuple(compiled.positiontup) if compiled.positional else None
         # Values that stand in the clause itself; parameters that must be given have none.
-        fixed = {k: v for k, v in compiled.params.items() if v is not None}
+        fixed = {k: v for k, v in compiled.params.items() if not compiled.binds[k].required}
         self._compiled[dialect.name] = (str(compiled), order, fixed)
         return self._compiled[dialect.name]
 

@@ -1,0 +1,202 @@
+"""The one place that puts a process together: engine, store, Celery application, and the worker's sign of life."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from typing import Any
+
+from celery import Celery, signals
+
+from app.runtime.clock import new_id, now_ms
+from app.runtime.engine import Engine
+from app.runtime.ports import Attempt, Owner
+from app.store import logs, workers
+from app.store.unit_of_work import Session, Store
+from app.store.workers import WorkerRow
+from config.database import create_engine
+from config.settings import Settings
+from tasks.calls import CeleryWorkers
+from tasks.events import StepEvents
+from tasks.publisher import CeleryPublisher
+from workflows import sandbox
+from workflows.errors import PodiumError
+
+logger = logging.getLogger(__name__)
+
+_OWNER = "PODIUM_ENV_WORKER_ID"
+"""Carries the worker's id to its pool processes, however they are started."""
+
+
+class Process:
+    """Everything that this operating system process has of Podium."""
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self.app = app
+        self.store = Store(create_engine(settings))
+        self.workers = CeleryWorkers(app, self._log, settings.payload_limit_bytes)
+        self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app))
+        self.events = StepEvents(app, _identity.hostname, _identity.events)
+        self.engine.observe = self.events.ran
+
+    def owner(self) -> Owner:
+        """Who claims here."""
+        return _identity.owner()
+
+    def _log(self, attempt: Attempt, level: str, message: str) -> None:
+        line = {
+            "id": new_id(),
+            "task_id": attempt.task_id,
+            "workflow_id": attempt.execution_id,
+            "created": now_ms(),
+            "level": level,
+            "message": message,
+        }
+        self.store.transact(lambda session: logs.write_lines(session, [line]))
+
+    def close(self) -> None:
+        """Give back the connections to the database and the broker."""
+        self.store.engine.dispose()
+        self.app.close()
+
+
+def connect(settings: Settings) -> Process:
+    """A Podium of its own for these settings, apart from the process's (for `Podium(...)`).
+
+    In embedded mode the database is brought to the current schema.
+    """
+    from app import celery as application
+    from app.store import migrations
+
+    own = settings == application.app.podium_settings
+    app = application.app if own else application.make_app(settings)
+    application.import_tasks(settings)
+    made = Process(app, settings)
+    if settings.embedded:
+        migrations.upgrade(made.store.engine)
+    else:
+        migrations.check(made.store.engine)
+    return made
+
+
+class _Identity:
+    """The worker that this process is, or belongs to."""
+
+    def __init__(self) -> None:
+        self.hostname = socket.gethostname()
+        self.events = False
+
+    def owner(self) -> Owner:
+        return Owner(os.environ.get(_OWNER) or f"process-{os.getpid()}", self.hostname)
+
+
+_identity = _Identity()
+_process: tuple[int, Process] | None = None
+_lock = threading.Lock()
+
+
+def process() -> Process:
+    """This process's Podium, made at first use; a forked child makes its own."""
+    global _process
+    with _lock:
+        if _process is None or _process[0] != os.getpid():
+            from app.celery import app
+
+            _process = (os.getpid(), Process(app, app.podium_settings))
+        return _process[1]
+
+
+class Heartbeat:
+    """Registers the worker and gives its sign of life, from a thread of the main process."""
+
+    def __init__(self, here: Process, worker: Any) -> None:
+        self._here = here
+        self._worker = worker
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="podium-heartbeat", daemon=True)
+        self._registered = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The worker has ended in order: what it might still hold is given up at once."""
+        self._stop.set()
+        self._thread.join(5)
+        worker_id = self._here.owner().id
+        try:
+            self._here.store.transact(lambda s: workers.set_state(s, worker_id, "alive", "stopped"))
+        except PodiumError as error:
+            logger.warning("the worker's end was not recorded: %s", error)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._here.store.transact(self._beat)
+            except PodiumError as error:
+                logger.warning(
+                    "no sign of life could be given: %s", error, extra={"event": "heartbeat_failed"}
+                )
+            self._stop.wait(self._here.engine.settings.heartbeat_seconds)
+
+    def _beat(self, session: Session) -> None:
+        now, worker_id = now_ms(), self._here.owner().id
+        if workers.heartbeat(session, worker_id, now):
+            return
+        queues = [queue.name for queue in self._here.app.amqp.queues.consume_from.values()]
+        row = WorkerRow(
+            id=worker_id,
+            hostname=_identity.hostname,
+            pid=os.getpid(),
+            concurrency=int(self._worker.concurrency or 1),
+            queues=json.dumps(sorted(queues)),
+            tasks=json.dumps(self._here.workers.names()),
+            started=now,
+            heartbeat=now,
+            state="alive",
+        )
+        workers.register(session, row)
+
+
+_heartbeat: Heartbeat | None = None
+
+
+def _on_worker_init(sender: Any, instance: Any, options: Any = None, conf: Any = None, **_: Any) -> None:
+    os.environ[_OWNER] = new_id()
+    _identity.hostname = str(sender)
+    wanted = (options or {}).get("task_events")
+    _identity.events = bool(wanted or conf.worker_send_task_events)
+
+
+def _on_worker_start(sender: Any, **_: Any) -> None:
+    global _heartbeat
+    _heartbeat = Heartbeat(process(), sender)
+    _heartbeat.start()
+
+
+def _on_worker_shutdown(**_: Any) -> None:
+    if _heartbeat is not None:
+        _heartbeat.stop()
+
+
+def _on_child(**_: Any) -> None:
+    # A connection must not be shared with the parent: the child's own are made at its first step.
+    global _process, _lock
+    _lock = threading.Lock()
+    if _process is not None:
+        _process[1].store.engine.dispose(close=False)
+        _process = None
+
+
+def _on_child_end(**_: Any) -> None:
+    sandbox.close()
+
+
+signals.celeryd_init.connect(_on_worker_init, weak=False)
+signals.worker_init.connect(_on_worker_start, weak=False)
+signals.worker_shutdown.connect(_on_worker_shutdown, weak=False)
+signals.worker_process_init.connect(_on_child, weak=False)
+signals.worker_process_shutdown.connect(_on_child_end, weak=False)

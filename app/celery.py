@@ -1,0 +1,43 @@
+"""The Celery application: `celery -A app worker|beat|flower|workflow`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+from celery import Celery, signals
+
+import app.bootstrap  # connects the worker's signals
+from config import kombu_guard
+from config.celery import celery_config
+from config.settings import Settings, current
+from tasks.step import StepTask, register
+
+
+def make_app(settings: Settings, name: str = "podium", set_as_current: bool = False) -> Celery:
+    """A Celery application for these settings; importing the tasks is left to Celery's loader."""
+    kombu_guard.install()
+    made = Celery(name, task_cls=StepTask, set_as_current=set_as_current)
+    made.conf.update({**celery_config(settings), "imports": ()})
+    made.podium_settings = settings
+    register(made)
+    return made
+
+
+def import_tasks(settings: Settings) -> None:
+    """Import every module below PODIUM_IMPORTS, so that the tasks in them are registered."""
+    for name in settings.imports:
+        module = importlib.import_module(name)
+        for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
+            importlib.import_module(found.name)
+
+
+app: Any = make_app(current(), set_as_current=True)
+
+
+def _import(**_: object) -> None:
+    import_tasks(app.podium_settings)
+
+
+signals.import_modules.connect(_import, sender=app, weak=False)

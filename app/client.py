@@ -1,0 +1,260 @@
+"""The Python API: register definitions, start executions, follow them.
+
+from app.client import Podium
+
+podium = Podium()                                   # from the environment's settings
+podium.register("workflows/definitions/order_fulfillment.json")
+execution = podium.start("order_fulfillment", {"order_id": "42"}, correlation_id="42")
+print(execution.wait(timeout=30).output)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from app.bootstrap import Process, connect
+from app.errors import TaskNotFound
+from app.operations import definitions, query, signal
+from app.operations import start as starting
+from app.operations.definitions import Registered
+from app.operations.query import ExecutionState, TaskExecution
+from config.settings import Settings, current
+from workflows.errors import PodiumError
+from workflows.loading import load
+from workflows.model import IdempotencyStrategy, WorkflowDef
+from workflows.operator import Finding
+from workflows.status import WorkflowStatus
+
+
+class WaitTimeout(PodiumError):
+    """The execution has not ended in the time given; it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """A task has changed, or the whole execution has (`task` is None then)."""
+
+    execution_id: str
+    status: WorkflowStatus
+    """The execution's, at that time."""
+    task: TaskExecution | None
+
+
+class Execution:
+    """One execution. Every property asks the database; nothing is kept but the id."""
+
+    def __init__(self, podium: Podium, execution_id: str) -> None:
+        self._podium = podium
+        self.id = execution_id
+
+    @property
+    def state(self) -> ExecutionState:
+        """All fields of the execution at once."""
+        return query.get_execution(self._podium.engine, self.id)
+
+    @property
+    def status(self) -> WorkflowStatus:
+        return self.state.status
+
+    @property
+    def output(self) -> Any:
+        """The execution's output; `{}` while it runs."""
+        return self.state.output
+
+    @property
+    def reason(self) -> str | None:
+        """Why it did not complete; None while it runs or when it did."""
+        return self.state.reason
+
+    @property
+    def tasks(self) -> list[TaskExecution]:
+        """All attempts of all tasks, in the order of their scheduling."""
+        return query.get_tasks(self._podium.engine, self.id)
+
+    def get(self, ref: str) -> TaskExecution:
+        """The latest attempt of a task by its reference; in a loop `ref__2`, or `ref` for the latest iteration.
+
+        Raises:
+            TaskNotFound: it has not begun, or there is none.
+        """
+        found = [task for task in self.tasks if ref in (task.ref, task.ref.split("__")[0])]
+        if not found:
+            raise TaskNotFound(self.id, ref, sorted({task.ref for task in self.tasks}))
+        return max(found, key=lambda task: (task.path, task.attempt))
+
+    def explain(self) -> str:
+        """What it waits for, or how it ended, in a sentence."""
+        return query.explain(self._podium.engine, self.id)
+
+    def wait(self, timeout: float | None = None) -> ExecutionState:
+        """Wait until it has ended; its state then.
+
+        timeout: seconds; None: as long as it takes.
+
+        Raises:
+            WaitTimeout: it still runs; the message says what it waits for.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.005
+        while True:
+            state = self.state
+            if state.status.terminal:
+                return state
+            if deadline is not None and time.monotonic() > deadline:
+                raise WaitTimeout(f"execution {self.id} has not ended after {timeout} s: {self.explain()}")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+
+    def follow(self, timeout: float | None = None) -> Iterator[TaskEvent]:
+        """Yield each change of a task as it is seen, and at last the end of the execution.
+
+        Raises:
+            WaitTimeout: it has not ended after `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        seen: dict[str, tuple[str, int]] = {}
+        pause = 0.01
+        while True:
+            state, news = self.state, False
+            for task in self.tasks:
+                mark = (task.status, task.iteration)
+                if seen.get(task.id) != mark:
+                    seen[task.id], news = mark, True
+                    yield TaskEvent(self.id, state.status, task)
+            if state.status.terminal:
+                yield TaskEvent(self.id, state.status, None)
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                raise WaitTimeout(f"execution {self.id} has not ended after {timeout} s: {self.explain()}")
+            pause = 0.01 if news else min(pause * 1.5, 0.25)
+            time.sleep(pause)
+
+    def complete(
+        self, ref: str, output: Mapping[str, Any] | None = None, *, actor: str | None = None
+    ) -> None:
+        """Complete a task that waits: `Podium.complete_task` of this execution."""
+        self._podium.complete_task(self.id, ref, output, actor=actor)
+
+    def terminate(self, reason: str = "", *, actor: str | None = None) -> None:
+        """End it: `Podium.terminate` of this execution."""
+        self._podium.terminate(self.id, reason, actor=actor)
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.id}>"
+
+
+class Podium:
+    """A connection to Podium: the database, and the broker that its workers listen to. Safe between threads."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        broker_url: str | None = None,
+        database_url: str | None = None,
+    ) -> None:
+        """From the environment's settings unless given; `broker_url` and `database_url` replace single ones."""
+        chosen = settings or current()
+        if broker_url is not None:
+            chosen = replace(chosen, broker_url=broker_url)
+        if database_url is not None:
+            chosen = replace(chosen, database_url=database_url)
+        self._process: Process = connect(chosen)
+        self.engine = self._process.engine
+
+    def register(self, source: str | Path | Mapping[str, Any] | WorkflowDef | list[Any]) -> Registered:
+        """Register all definitions of a file (JSON, YAML), a document or a `WorkflowDef`.
+
+        Raises:
+            UnreadableDefinition, InvalidDefinition: nothing is stored; all problems are in the message.
+            DefinitionConflict: a version exists with another content.
+        """
+        document: Any = source.to_json() if isinstance(source, WorkflowDef) else source
+        return definitions.register(self.engine, load(document))
+
+    def validate(self, source: str | Path | Mapping[str, Any] | list[Any]) -> list[tuple[str, Finding]]:
+        """All findings of the static checks, (workflow name, finding); nothing is stored.
+
+        Raises:
+            UnreadableDefinition: it can't be read.
+        """
+        document: Any = source
+        return definitions.check(self.engine, load(document))
+
+    def start(
+        self,
+        name: str,
+        input: Mapping[str, Any] | None = None,  # Conductor's name
+        *,
+        version: int | None = None,
+        correlation_id: str | None = None,
+        idempotency_key: str | None = None,
+        idempotency_strategy: IdempotencyStrategy | str = IdempotencyStrategy.RETURN_EXISTING,
+        priority: int = 0,
+    ) -> Execution:
+        """Start an execution: `app.operations.start.start`, which says what each argument means."""
+        execution_id = starting.start(
+            self.engine,
+            name,
+            input,
+            version=version,
+            correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
+            idempotency_strategy=idempotency_strategy,
+            priority=priority,
+        )
+        return Execution(self, execution_id)
+
+    def execution(self, execution_id: str) -> Execution:
+        """An execution by its id; whether it exists is seen when it is asked for something."""
+        return Execution(self, execution_id)
+
+    def executions(self, **filters: Any) -> list[ExecutionState]:
+        """The newest executions: `app.operations.query.list_executions`, which names the filters."""
+        return query.list_executions(self.engine, **filters)
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """All registered versions of all workflow definitions."""
+        return definitions.list_definitions(self.engine)
+
+    def complete_task(
+        self,
+        execution_id: str,
+        ref: str,
+        output: Mapping[str, Any] | None = None,
+        *,
+        actor: str | None = None,
+    ) -> None:
+        """Complete a task that waits: `app.operations.signal.complete_task`."""
+        signal.complete_task(self.engine, execution_id, ref, output, actor=actor)
+
+    def fail_task(
+        self, execution_id: str, ref: str, reason: str, *, terminal: bool = False, actor: str | None = None
+    ) -> None:
+        """Fail a task that is open: `app.operations.signal.fail_task`."""
+        signal.fail_task(self.engine, execution_id, ref, reason, terminal=terminal, actor=actor)
+
+    def terminate(self, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
+        """End an execution: `app.operations.signal.terminate`."""
+        signal.terminate(self.engine, execution_id, reason, actor=actor)
+
+    def log(self, task_id: str) -> list[tuple[int, str, str]]:
+        """What a worker task has logged: (ms since the epoch, level, message)."""
+        return query.get_task_log(self.engine, task_id)
+
+    def close(self) -> None:
+        """Give back connections. The object can't be used afterwards."""
+        self._process.close()
+
+    def __enter__(self) -> Podium:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

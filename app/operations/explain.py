@@ -1,0 +1,84 @@
+"""Why an execution does not move, in a sentence."""
+
+from __future__ import annotations
+
+import orjson
+
+from app.runtime.engine import Engine
+from app.runtime.execution import suffixed
+from app.runtime.settle import NO_WORKER
+from app.store import executions, tasks, workers
+from app.store.executions import WorkflowRow
+from app.store.tasks import TaskRow, path_of
+from app.store.unit_of_work import Session
+from workflows.program import Node, Program
+from workflows.status import TaskStatus, WorkflowStatus
+
+_MOST = 3
+
+
+def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str:
+    """What it waits for, or how it ended."""
+    status = WorkflowStatus(row.status)
+    if status is WorkflowStatus.COMPLETED:
+        return f"completed after {_span((row.ended or row.updated) - row.created)}"
+    if status.terminal:
+        return f"{status} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
+    if status is WorkflowStatus.PAUSED:
+        return f"paused {_span(engine.clock() - row.updated)} ago"
+    program = engine.programs.get(row.program_id, session)
+    live = [r for r in tasks.live(session, row.id) if not _contains_others(program, r)]
+    sentences = [_task(engine, session, program, task) for task in live[:_MOST]]
+    if len(live) > _MOST:
+        sentences.append(f"and {len(live) - _MOST} more tasks are open")
+    return "; ".join(sentences) or "it is between two steps"
+
+
+def _contains_others(program: Program, row: TaskRow) -> bool:
+    """Loops and JOINs wait for other tasks, which say more."""
+    node = program.nodes.get(row.ref)
+    return row.status == TaskStatus.IN_PROGRESS and node is not None and node.kind in ("JOIN", "DO_WHILE")
+
+
+def _task(engine: Engine, session: Session, program: Program, row: TaskRow) -> str:
+    ref, now = suffixed(row.ref, path_of(row.path)), engine.clock()
+    node = program.nodes[row.ref]
+    if row.status == TaskStatus.SCHEDULED:
+        return _scheduled(engine, session, node, row, ref, now)
+    if row.sub_workflow_id:
+        child = executions.by_id(session, row.sub_workflow_id)
+        if child is not None:
+            inner = explain_execution(engine, session, child)
+            return f"{ref} waits for sub-workflow {child.name} ({child.id}): {inner}"
+    if row.owner:
+        return f"{ref} runs on {row.worker} since {_span(now - (row.started or row.updated))}"
+    if row.wake == "wait" and row.due_at:
+        return f"{ref} waits until its time has come in {_span(max(0, row.due_at - now))}"
+    return f"{ref} waits for a signal" + (f" ({row.reason})" if row.reason else "")
+
+
+def _scheduled(engine: Engine, session: Session, node: Node, row: TaskRow, ref: str, now: int) -> str:
+    if row.reason == NO_WORKER:
+        return f"{ref}: no worker task named {node.worker!r}; waiting for an outside worker to poll it"
+    if row.due_at and row.due_at > now and row.attempt and row.sends == 0:
+        allowed = node.task.retry_count if node.task.retry_count is not None else node.definition.retry_count
+        return (
+            f"{ref}: retry {row.attempt} of {allowed} in {_span(row.due_at - now)} "
+            f"(the last attempt: {row.reason})"
+        )
+    queue = engine.workers.queue(node.worker)
+    listening = [w for w in workers.alive(session) if queue in orjson.loads(w.queues)]
+    if not listening:
+        return f"{ref} waits for a worker: no worker listens on queue {queue}"
+    return f"{ref} waits in queue {queue} since {_span(now - row.scheduled)}"
+
+
+def _span(milliseconds: int) -> str:
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{max(0, milliseconds)} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

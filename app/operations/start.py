@@ -1,0 +1,134 @@
+"""Start an execution."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import psycopg
+
+from app.errors import IdempotencyConflict, InvalidInput
+from app.runtime.clock import new_id
+from app.runtime.engine import Engine, NewExecution
+from app.runtime.hand import Hand
+from app.runtime.settle import Settlement
+from app.store import executions
+from app.store.unit_of_work import Session
+from workflows.model import IdempotencyStrategy
+from workflows.status import WorkflowStatus
+
+_TAKEN = (sqlite3.IntegrityError, psycopg.errors.UniqueViolation)
+
+
+def start(
+    engine: Engine,
+    name: str,
+    input: Mapping[str, Any] | None = None,  # Conductor's name
+    *,
+    version: int | None = None,
+    correlation_id: str | None = None,
+    idempotency_key: str | None = None,
+    idempotency_strategy: IdempotencyStrategy | str = IdempotencyStrategy.RETURN_EXISTING,
+    priority: int = 0,
+    created_by: str | None = None,
+    event: str | None = None,
+) -> str:
+    """Start an execution of a registered definition; its id. One transaction and at most one message.
+
+    version: not given: the latest.
+    idempotency_key: of all starts of one definition with the same key, one makes an execution. What the others
+        get is the strategy's: RETURN_EXISTING (the id of that execution), FAIL, or FAIL_ON_RUNNING (fail while
+        it runs; once it has ended, a new one is started).
+
+    Raises:
+        WorkflowNotFound: no such definition.
+        InvalidInput: the input is no JSON object, or too large; priority outside 0-99.
+        IdempotencyConflict: the key is taken, and the strategy forbids another.
+        BrokerUnavailable, StoreUnavailable: nothing was started.
+    """
+    given = _checked(input, priority)
+    strategy = _strategy(idempotency_strategy)
+    engine.publisher.ready()
+    execution_id = new_id()
+
+    def work(settlement: Settlement) -> str:
+        session = settlement.session
+        program = engine.registered(session, name, version)
+        if idempotency_key is not None:
+            existing = _key(session, name, idempotency_key, strategy, execution_id)
+            if existing is not None:
+                return existing
+        new = NewExecution(
+            program,
+            given,
+            correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
+            priority=priority,
+            created_by=created_by,
+            event=event,
+        )
+        return engine.insert(settlement, new, execution_id).id
+
+    answer: list[str] = []
+
+    def transaction(settlement: Settlement) -> None:
+        answer[:] = [work(settlement)]
+
+    def witness(session: Session) -> bool:
+        return bool(answer) and executions.by_id(session, answer[0]) is not None
+
+    for _ in range(3):
+        try:
+            moves = engine.settle(Hand(), transaction, witness=witness)
+            break
+        except _TAKEN:
+            # Another starter has taken the key in between: look again, it is there now.
+            continue
+    else:
+        raise InvalidInput(f"idempotency key {idempotency_key!r} changes hands all the time")
+    engine.publisher.publish(moves.sends)
+    return answer[0]
+
+
+def _key(
+    session: Session, name: str, key: str, strategy: IdempotencyStrategy, execution_id: str
+) -> str | None:
+    """The execution that holds the key and is to be answered; None: the key is now the new execution's."""
+    found = executions.recall_key(session, name, key)
+    if found is None:
+        executions.take_key(session, name, key, execution_id)
+        return None
+    holder, status = found
+    if strategy is IdempotencyStrategy.RETURN_EXISTING:
+        return holder
+    running = status is not None and not WorkflowStatus(status).terminal
+    if (
+        strategy is IdempotencyStrategy.FAIL_ON_RUNNING
+        and not running
+        and executions.pass_key_on(session, name, key, holder, execution_id)
+    ):
+        return None
+    raise IdempotencyConflict(key, holder, strategy)
+
+
+def _strategy(value: IdempotencyStrategy | str) -> IdempotencyStrategy:
+    try:
+        return IdempotencyStrategy(value)
+    except ValueError:
+        known = ", ".join(IdempotencyStrategy)
+        raise InvalidInput(f"idempotency strategy {value!r} is unknown; it is one of {known}") from None
+
+
+def _checked(given: Any, priority: int) -> dict[str, Any]:
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"the input must be a JSON object (a dict), not {type(given).__name__}")
+    if not 0 <= priority <= 99:
+        raise InvalidInput(f"priority must be between 0 and 99, not {priority}")
+    try:
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(dict(given)))
+    except TypeError as error:
+        raise InvalidInput(f"the input is no JSON: {error}") from None
+    return plain

@@ -1,0 +1,92 @@
+"""Canvases as messages."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+
+from app.errors import BrokerUnavailable
+from app.runtime.ports import Send, SendHeads
+from config.urls import redact
+from workflows.canvas import batch, compile_canvas, segment
+from workflows.program import Node
+
+logger = logging.getLogger(__name__)
+
+_BELIEVE_SECONDS = 1.0
+"""A broker that took a message so lately is not asked whether it is there."""
+
+
+class CeleryPublisher:
+    """Sends canvases through a Celery app. What fails is left to the sweeper: its rows are due in some seconds."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self.chords = _counts_chords(app)
+        self._answered = 0.0
+
+    def ready(self) -> None:
+        if time.monotonic() - self._answered < _BELIEVE_SECONDS:
+            return
+        url = redact(str(self._app.conf.broker_url))
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=3)
+        except (OperationalError, ConnectionError, OSError) as error:
+            raise BrokerUnavailable(url, error) from error
+        self._answered = time.monotonic()
+
+    def publish(self, sends: Sequence[Send | SendHeads]) -> None:
+        for send in sends:
+            try:
+                self._send(send)
+                self._answered = time.monotonic()
+            except (OperationalError, ConnectionError, OSError) as error:
+                self._answered = 0.0
+                logger.warning(
+                    "not sent now, the sweeper will: execution %s: %s",
+                    send.order.execution_id,
+                    error,
+                    extra={"event": "publish_failed", "execution": send.order.execution_id},
+                )
+
+    def _send(self, send: Send | SendHeads) -> None:
+        if isinstance(send, SendHeads):
+            for message in _divided(send):
+                self._straight([message])
+        elif _forks(send.node):
+            canvas = compile_canvas(send.order, send.node, send.path, send.attempt)
+            self._canvas(canvas)
+        else:
+            self._straight(segment(send.order, send.node, send.path, send.attempt))
+
+    def _straight(self, steps: list[Signature]) -> None:
+        # What chain(*steps).apply_async() does, without its copies of every step: it is on the hot path.
+        first, rest = steps[0], [dict(s) for s in reversed(steps[1:])]
+        self._app.send_task(first["task"], chain=rest or None, **first["options"])
+
+    def _canvas(self, canvas: Signature) -> None:
+        Signature.from_dict(dict(canvas), app=self._app).apply_async()
+
+
+def _forks(node: Node) -> bool:
+    return node.operator is not None and node.operator.contains == "branches"
+
+
+def _divided(send: SendHeads) -> list[Signature]:
+    heads = list(send.heads)
+    size = max(1, -(-len(heads) // max(1, send.parts)))
+    some = [heads[i : i + size] for i in range(0, len(heads), size)]
+    return [batch(send.order, part, send.path, None) for part in some]
+
+
+def _counts_chords(app: Celery) -> bool:
+    """Redis counts a chord's parts as they end. Other backends poll once a second with a message each."""
+    backend: Any = app.conf.result_backend
+    return str(backend or "").startswith(("redis", "rediss", "sentinel"))
