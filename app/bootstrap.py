@@ -195,8 +195,10 @@ def _on_child_end(**_: Any) -> None:
     sandbox.close()
 
 
-signals.celeryd_init.connect(_on_worker_init, weak=False)
-signals.worker_init.connect(_on_worker_start, weak=False)
-signals.worker_shutdown.connect(_on_worker_shutdown, weak=False)
-signals.worker_process_init.connect(_on_child, weak=False)
-signals.worker_process_shutdown.connect(_on_child_end, weak=False)
+def connect_signals() -> None:
+    """Make this process, should it become a worker, register itself and give signs of life."""
+    signals.celeryd_init.connect(_on_worker_init, weak=False)
+    signals.worker_init.connect(_on_worker_start, weak=False)
+    signals.worker_shutdown.connect(_on_worker_shutdown, weak=False)
+    signals.worker_process_init.connect(_on_child, weak=False)
+    signals.worker_process_shutdown.connect(_on_child_end, weak=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-import app.bootstrap  # connects the worker's signals
+from app import bootstrap
 from config import kombu_guard
 from config.celery import celery_config
 from config.settings import Settings, current
@@ -32,6 +32,8 @@ def import_tasks(settings: Settings) -> None:
         for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
             importlib.import_module(found.name)
 
+
+bootstrap.connect_signals()
 
 app: Any = make_app(current(), set_as_current=True)
 

@@ -93,7 +93,8 @@ def _postgresql(url: URL) -> sqlalchemy.Engine:
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "podium",
-            "options": "-c timezone=UTC",
+            # Every statement is prepared and finds its row by a key: planning it anew costs more than running it.
+            "options": "-c timezone=UTC -c plan_cache_mode=force_generic_plan -c jit=off",
             "keepalives_idle": 30,
         },
     )

@@ -17,6 +17,7 @@ from app.runtime.execution import Execution
 from app.runtime.hand import Hand, Held
 from app.runtime.ports import Send, SendHeads
 from app.runtime.recovery import lost_message
+from app.runtime.straight import Head
 from workflows.canvas import BATCH, HEADER, PREFIX
 from workflows.operator import operators
 from workflows.program import Path
@@ -117,15 +118,20 @@ def _run_batch(
     engine: Engine, hand: Hand, execution: Execution, at: list[list[Any]]
 ) -> list[Send | SendHeads]:
     """Branches one after the other; when the time is used up, the others go out in smaller messages."""
-    began = time.monotonic()
-    for count, (ref, path, attempt) in enumerate(at):
-        if count and not hand.has_time:
-            heads = [execution.program.node(other) for other, _, _ in at[count:]]
-            each = (time.monotonic() - began) / count
+    began, total = time.monotonic(), len(at)
+    nodes = execution.program.nodes
+    hand.heads.extend(Head(nodes[ref], tuple(path), attempt) for ref, path, attempt in at)
+    while hand.heads:
+        done = total - len(hand.heads)
+        if done and not hand.has_time:
+            each = (time.monotonic() - began) / done
             per_message = max(1, int(engine.settings.in_place_seconds / 4 / each))
-            parts = -(-len(heads) // per_message)
-            return [SendHeads(engine.order(execution), heads, tuple(path), parts)]
-        held = engine.claim(hand, execution, execution.program.node(ref), tuple(path), attempt)
+            left = [head.node for head in hand.heads]
+            return [
+                SendHeads(engine.order(execution), left, hand.heads[0].path, -(-len(left) // per_message))
+            ]
+        head = hand.heads.popleft()
+        held = engine.claim(hand, execution, head.node, head.path, head.attempt)
         engine.publisher.publish(_carry_on(engine, hand, held, []))
     return []
 

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import retry
-from app.runtime.clock import new_claim, new_id, now_ms
+from app.runtime import straight
+from app.runtime.clock import new_id, now_ms
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
@@ -22,7 +22,7 @@ from app.runtime.settle import Settlement
 from app.runtime.views import step_of
 from app.store import definitions, executions, tasks, workers
 from app.store.executions import WorkflowRow
-from app.store.tasks import TaskRow, path_of, path_text
+from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session, Store
 from config.settings import Settings
 from workflows.canvas import Order, celery_name
@@ -117,24 +117,8 @@ class Engine:
 
     def claim(self, hand: Hand, execution: Execution, node: Node, path: Path, attempt: int) -> Held | None:
         """Claim a scheduled position; None: it is not scheduled, or the execution does not run."""
-        owner = hand.owner
-        assert owner is not None
-        claim, now = new_claim(), self.clock()
-        overdue = retry.deadline(node.definition, now, now, node.operator is not None)
-        params: dict[str, Any] = {
-            "workflow_id": execution.id,
-            "run": execution.run,
-            "ref": node.ref,
-            "path": path_text(path),
-            "attempt": attempt,
-            "owner": owner.id,
-            "worker": owner.hostname,
-            "claim": claim,
-            "message_id": hand.message_id,
-            "now": now,
-            "due_at": overdue,
-            "wake": "timeout" if overdue else None,
-        }
+        params = straight.claim_params(hand, execution, node, path, attempt, self.clock())
+        claim: int = params["claim"]
 
         def work(session: Session) -> TaskRow | None:
             row = tasks.claim_task(session, **params)
@@ -145,7 +129,7 @@ class Engine:
             mine = found is not None and found.claim == claim and found.status == TaskStatus.IN_PROGRESS
             return found if mine else None
 
-        row = self.store.transact(work, patience=None)
+        row = self.store.transact_once(work, patience=None)
         if row is None:
             return None
         given = orjson.loads(row.input)
@@ -206,6 +190,10 @@ class Engine:
 
     def complete(self, hand: Hand, held: Held, outcome: Outcome) -> Moves:
         """Write down how a claimed step ended and claim what runs here next, in one transaction."""
+
+        moves = straight.go_on(self, hand, held, outcome)
+        if moves is not None:
+            return moves
 
         def witness(session: Session) -> bool:
             row = tasks.by_id(session, held.row.id)
@@ -365,6 +353,14 @@ class Engine:
         return self.insert(settlement, new).id
 
     # who runs what
+
+    def may_run(self, hand: Hand, node: Node) -> bool:
+        """Whether the hand may run a task itself: an operator, or a worker task of its queue without limits."""
+        if node.operator is not None:
+            return True
+        name = node.worker
+        workers = self.workers
+        return workers.knows(name) and workers.in_place(name) and workers.queue(name) == hand.queue
 
     def is_celery_task(self, session: Session, name: str) -> bool:
         """Whether a Celery task of this name is registered here or with a worker that lives."""

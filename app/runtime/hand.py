@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,9 @@ class Hand:
     fork: tuple[str, str, Path] | None = None
     """(execution id, reference of the fork, path) of the chord whose part this message is: Celery tells the
     chord that the part has ended, and its body asks the JOIN."""
+
+    heads: deque[Any] = field(default_factory=deque)
+    """Branches of a batch that wait for their turn (`straight.Head`)."""
 
     def is_part_of(self, execution: Execution, fork: Node, path: Path) -> bool:
         return self.fork == (execution.id, fork.ref, path)

@@ -19,6 +19,7 @@ from app.runtime.hand import Hand, Held, Moves
 from app.runtime.loops import loop_output
 from app.runtime.payload import dump, too_large
 from app.runtime.ports import Send
+from app.runtime.rows import claimed_row, new_row
 from app.runtime.views import step_of
 from app.store import executions, tasks
 from app.store.tasks import TaskRow, path_text
@@ -332,35 +333,16 @@ class Settlement:
         """Whether this process goes on with a task itself."""
         if self.moves.claimed is not None or self.moves.sends or not self.hand.has_time:
             return False
-        if node.operator is not None:
-            return True
-        workers = self.engine.workers
-        return bool(
-            workers.knows(node.worker)
-            and workers.in_place(node.worker)
-            and workers.queue(node.worker) == self.hand.queue
-        )
+        return bool(self.engine.may_run(self.hand, node))
 
     def _claim_here(
         self, execution: Execution, node: Node, path: Path, row: TaskRow, given: dict[str, Any]
     ) -> None:
-        owner = self.hand.owner
-        assert owner is not None
-        claim = new_claim()
-        overdue = retry.deadline(node.definition, self.now, row.first_scheduled, node.operator is not None)
-        row = row._replace(
-            status=TaskStatus.IN_PROGRESS,
-            owner=owner.id,
-            worker=owner.hostname,
-            claim=claim,
-            message_id=self.hand.message_id,
-            started=self.now,
-            polls=1,
-            due_at=overdue,
-            wake="timeout" if overdue else None,
-        )
+        assert self.hand.owner is not None
+        row = claimed_row(row, node, self.hand.owner, self.hand.message_id)
+        assert row.claim is not None
         if tasks.insert_task(self.session, row, execution.run):
-            self.moves.claimed = Held(execution, node, path, row, claim, given)
+            self.moves.claimed = Held(execution, node, path, row, row.claim, given)
 
     def _schedule(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
         timing, delay = self.engine.timing, node.task.start_delay * 1000
@@ -469,44 +451,11 @@ class Settlement:
         ):
             self._send(execution, loop, outer, row.attempt)
 
-    # rows
-
     def new_row(
         self, execution: Execution, node: Node, path: Path, given: dict[str, Any], task_id: str | None = None
     ) -> TaskRow:
         """A SCHEDULED row for a position."""
-        return TaskRow(
-            id=task_id or new_id(),
-            workflow_id=execution.id,
-            ref=node.ref,
-            path=path_text(path),
-            attempt=0,
-            type=node.kind,
-            name=node.task.name,
-            status=TaskStatus.SCHEDULED,
-            iteration=0,
-            label=None,
-            input=dump(given),
-            output=None,
-            reason=None,
-            owner=None,
-            claim=None,
-            message_id=None,
-            worker=None,
-            retried_id=None,
-            retried=0,
-            polls=0,
-            sends=0,
-            sub_workflow_id=None,
-            domain=None,
-            scheduled=self.now,
-            first_scheduled=self.now,
-            started=self.now if node.instant else None,
-            updated=self.now,
-            ended=None,
-            due_at=None,
-            wake=None,
-        )
+        return new_row(execution, node, path, dump(given), self.now, task_id or new_id())
 
 
 WORKER_LOST = "the worker that ran it died"

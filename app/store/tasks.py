@@ -213,6 +213,72 @@ _END_OPEN = Statement(
     .values(_END_VALUES | {"claim": _p("claim", BigInteger)}),
 )
 
+
+def _end_prefixed() -> Any:
+    """The update that ends a claimed task, with parameters of its own names (for use beside another statement)."""
+    return (
+        update(task)
+        .where(
+            task.c.id == _p("end_id"),
+            task.c.status == text("'IN_PROGRESS'"),
+            task.c.claim == _p("end_claim", BigInteger),
+        )
+        .values(
+            status=_p("end_status"),
+            output=_p("end_output"),
+            reason=None,
+            updated=_p("now", BigInteger),
+            ended=_p("now", BigInteger),
+            owner=None,
+            due_at=None,
+            wake=None,
+        )
+        .returning(task.c.id)
+        .cte("ended")
+    )
+
+
+def _end_and_insert() -> Any:
+    ended = _end_prefixed()
+    row = select(*[_p(name, _type(name)).label(name) for name in TaskRow._fields])
+    inserted = (
+        insert(task)
+        .from_select(list(TaskRow._fields), row.select_from(ended).where(_RUNNING))
+        .returning(task.c.id)
+        .cte("inserted")
+    )
+    return select(
+        select(ended.c.id).scalar_subquery().label("ended"),
+        select(inserted.c.id).scalar_subquery().label("next"),
+    )
+
+
+def _end_and_claim() -> Any:
+    ended = _end_prefixed()
+    claimed = (
+        update(task)
+        .where(
+            task.c.workflow_id == _p("workflow_id"),
+            task.c.ref == _p("ref"),
+            task.c.path == _p("path"),
+            task.c.attempt == _p("attempt", Integer),
+            task.c.status == text("'SCHEDULED'"),
+            _RUNNING,
+            exists(select(ended.c.id)),
+        )
+        .values(_CLAIM_VALUES)
+        .returning(*_COLUMNS)
+        .cte("claimed")
+    )
+    return select(select(ended.c.id).scalar_subquery().label("ended_id"), *claimed.c).select_from(
+        select(literal_column("1").label("one")).subquery().outerjoin(claimed, text("true"))
+    )
+
+
+# PostgreSQL does both in one statement, which is its own transaction: one round trip and one commit for a step.
+_END_AND_INSERT = Statement("end a claimed task and insert the next, claimed", _end_and_insert())
+_END_AND_CLAIM = Statement("end a claimed task and claim a scheduled one", _end_and_claim())
+
 _PARK = Statement(
     "let a claimed task wait",
     update(task)
@@ -432,6 +498,35 @@ def schedule_loop(session: Session, **params: Any) -> bool:
 def end_task(session: Session, **params: Any) -> bool:
     """End the task that this claim holds; False: the claim is gone, and nothing is written."""
     return session.run(_END, **params) == 1
+
+
+def end_and_insert(session: Session, ended: dict[str, Any], row: TaskRow, run: int) -> tuple[bool, bool]:
+    """End a claimed task and insert the next; whether each was written. The second never without the first."""
+    if session.dialect.name == "postgresql":
+        found = session.one(_END_AND_INSERT, **_prefixed(ended), run=run, **row._asdict())
+        assert found is not None
+        return found[0] is not None, found[1] is not None
+    if not end_task(session, **ended):
+        return False, False
+    return True, insert_task(session, row, run)
+
+
+def end_and_claim(
+    session: Session, ended: dict[str, Any], claim: dict[str, Any]
+) -> tuple[bool, TaskRow | None]:
+    """End a claimed task and claim a scheduled one. The second never without the first."""
+    if session.dialect.name == "postgresql":
+        found = session.one(_END_AND_CLAIM, **_prefixed(ended), **claim)
+        assert found is not None
+        return found[0] is not None, None if found[1] is None else TaskRow._make(found[1:])
+    if not end_task(session, **ended):
+        return False, None
+    return True, claim_task(session, **claim)
+
+
+def _prefixed(ended: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "claim", "status", "output")
+    return {f"end_{name}": ended[name] for name in names} | {"now": ended["now"]}
 
 
 def end_choice(session: Session, **params: Any) -> bool:

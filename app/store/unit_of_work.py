@@ -150,6 +150,22 @@ class Store:
         """
         return self._persist(work, patience, transaction=True, witness=witness)
 
+    def transact_once(self, work: Callable[[Session], Result], patience: float | None = 3.0) -> Result:
+        """A transaction whose `work` is one statement where the database can do it in one (PostgreSQL).
+
+        After an error `work` runs again, whether or not the first run was carried out: it must find out itself.
+        """
+        if self.engine.dialect.name != "postgresql":
+            return self._persist(work, patience, transaction=True, witness=None)
+
+        def single(session: Session) -> Result:
+            self.fault("before commit")
+            result = work(session)
+            self.fault("after commit")
+            return result
+
+        return self._persist(single, patience, transaction=False, witness=None)
+
     def _persist(
         self,
         work: Callable[[Session], Result],

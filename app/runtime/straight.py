@@ -1,0 +1,158 @@
+"""The hot path: a step that simply goes on to the next, in one statement or two.
+
+It writes what `settle` would write for the same step (a test compares them), without looking at what can't matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.runtime import retry
+from app.runtime.clock import new_claim, new_id
+from app.runtime.execution import Execution, view_of
+from app.runtime.hand import Hand, Held, Moves
+from app.runtime.rows import claimed_row, new_row
+from app.store import tasks
+from app.store.tasks import TaskRow, path_text
+from app.store.unit_of_work import Session
+from workflows.operator import Done, Outcome
+from workflows.program import BranchEnd, Node, Path
+from workflows.status import TaskStatus
+
+if TYPE_CHECKING:
+    from app.runtime.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A branch of a batch that waits for its turn."""
+
+    node: Node
+    path: Path
+    attempt: int
+
+
+def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | None:
+    """Complete a step and claim what follows; None: this is no such case, or too large to be stored."""
+    if not _simple(held, outcome) or not hand.has_time:
+        return None
+    assert isinstance(outcome, Done)
+    output = orjson.dumps(outcome.output or {}).decode()
+    if len(output) > engine.payload_limit:
+        return None
+    following = held.node.after
+    if isinstance(following, Node):
+        if following.instant or following.task.start_delay or not engine.may_run(hand, following):
+            return None
+        return _next(engine, hand, held, following, output)
+    if isinstance(following, BranchEnd) and hand.heads:
+        head = hand.heads[0]
+        part = hand.is_part_of(held.execution, following.fork, held.path[: following.fork.depth])
+        if part and engine.may_run(hand, head.node):
+            return _next_head(engine, hand, held, head, output)
+    return None
+
+
+def _simple(held: Held, outcome: Outcome) -> bool:
+    return (
+        isinstance(outcome, Done)
+        and outcome.status is TaskStatus.COMPLETED
+        and not outcome.variables
+        and outcome.reason is None
+        and not held.node.joins
+        and not held.node.children
+    )
+
+
+def _next(engine: Engine, hand: Hand, held: Held, node: Node, output: str) -> Moves | None:
+    execution, now = held.execution, engine.clock()
+    path = held.path[: node.depth]
+    execution.keep(held.node, held.path, view_of(_ended(held, output, now)))
+    task_id = new_id()
+    if execution.has_all(node, path):
+        given = execution.resolve(None, node, path, task_id)
+    else:
+        given = engine.store.read(lambda s: execution.resolve(s, node, path, task_id), patience=None)
+    text = orjson.dumps(given).decode()
+    if len(text) > engine.payload_limit:
+        return None
+    assert hand.owner is not None
+    row = claimed_row(new_row(execution, node, path, text, now, task_id), node, hand.owner, hand.message_id)
+    ended = _end_of(held, output, now)
+
+    def work(session: Session) -> tuple[bool, bool]:
+        wrote = tasks.end_and_insert(session, ended, row, execution.run)
+        if not wrote[0] and tasks.by_id(session, row.id) is not None:
+            # The answer of an earlier try was lost; it was carried out.
+            return True, True
+        return wrote
+
+    wrote, inserted = engine.store.transact_once(work, patience=None)
+    if not wrote:
+        return Moves(stale=True)
+    assert row.claim is not None
+    return Moves(claimed=Held(execution, node, path, row, row.claim, given) if inserted else None)
+
+
+def _next_head(engine: Engine, hand: Hand, held: Held, head: Head, output: str) -> Moves:
+    now, execution = engine.clock(), held.execution
+    execution.keep(held.node, held.path, view_of(_ended(held, output, now)))
+    claim = claim_params(hand, execution, head.node, head.path, head.attempt, now)
+    ended = _end_of(held, output, now)
+
+    def work(session: Session) -> tuple[bool, TaskRow | None]:
+        wrote = tasks.end_and_claim(session, ended, claim)
+        if not wrote[0]:
+            found = tasks.lock_latest(session, execution.id, head.node.ref, claim["path"])
+            if found is not None and found.claim == claim["claim"]:
+                return True, found
+        return wrote
+
+    wrote, row = engine.store.transact_once(work, patience=None)
+    if not wrote:
+        return Moves(stale=True)
+    hand.heads.popleft()
+    if row is None:
+        return Moves()
+    given = orjson.loads(row.input)
+    return Moves(claimed=Held(execution, head.node, head.path, row, claim["claim"], given))
+
+
+def claim_params(
+    hand: Hand, execution: Execution, node: Node, path: Path, attempt: int, now: int
+) -> dict[str, Any]:
+    """What `tasks.claim_task` needs to claim a position for this hand."""
+    assert hand.owner is not None
+    overdue = retry.deadline(node.definition, now, now, node.operator is not None)
+    return {
+        "workflow_id": execution.id,
+        "run": execution.run,
+        "ref": node.ref,
+        "path": path_text(path),
+        "attempt": attempt,
+        "owner": hand.owner.id,
+        "worker": hand.owner.hostname,
+        "claim": new_claim(),
+        "message_id": hand.message_id,
+        "now": now,
+        "due_at": overdue,
+        "wake": "timeout" if overdue else None,
+    }
+
+
+def _end_of(held: Held, output: str, now: int) -> dict[str, Any]:
+    return {
+        "id": held.row.id,
+        "claim": held.claim,
+        "status": TaskStatus.COMPLETED,
+        "output": output,
+        "reason": None,
+        "now": now,
+    }
+
+
+def _ended(held: Held, output: str, now: int) -> TaskRow:
+    return held.row._replace(status=TaskStatus.COMPLETED, ended=now, output=output, reason=None)
