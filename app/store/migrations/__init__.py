@@ -1,78 +1,59 @@
-"""The schema's history, run by `podium db upgrade` and, in embedded mode, by itself.
+"""The schema of the database: bring it up to date, and see whether it is.
 
-upgrade(engine)       bring a database to this version; safe to call from many processes at once
-check(engine)         raise SchemaOutdated unless it is there
-differences(engine)   how the migrated schema differs from `tables.py` (a test holds it empty)
+Revisions are numbered files in `versions/`, applied in that order; the newest number is the head. A new one is
+drafted from `tables.py` with `alembic revision --autogenerate --rev-id NNNN -m "why"`.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from functools import cache
 from pathlib import Path
 
-import psycopg
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from app.errors import SchemaOutdated, StoreUnavailable
-from app.store.tables import metadata
 from config.urls import redact
 
-_LOCK = 0x506F6469756D
-"""PostgreSQL advisory lock of upgrades: 'Podium'."""
+HERE = Path(__file__).parent
+_ADVISORY_LOCK = 0x706F6469756D
+"""'podium' in ASCII: what concurrent upgrades of a PostgreSQL database wait on."""
+
+_BEGIN = {
+    # The engines are in AUTOCOMMIT: these open a real transaction, and let one process in at a time.
+    "sqlite": ("BEGIN IMMEDIATE",),
+    "postgresql": ("BEGIN", f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"),
+}
+# Alembic keeps the migration that runs in a global of its module.
+_alembic = threading.Lock()
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema to `head()`; a no-op of one query when it is there.
-
-    Raises:
-        StoreUnavailable: the database does not answer.
-    """
-    if current(engine) == head():
-        return
-    with _exclusive(engine) as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+@cache
+def head() -> str:
+    """The revision that this version of Podium works with."""
+    # From the names of the files: Alembic takes longer to import than a process that is up to date has use for.
+    return max(file.name.partition("_")[0] for file in (HERE / "versions").glob("[0-9]*.py"))
 
 
 def current(engine: Engine) -> str | None:
-    """The revision of the database; None: it has no tables of ours.
+    """The revision that the database is at; None: it has no tables of Podium.
 
     Raises:
         StoreUnavailable: the database does not answer.
     """
     try:
         with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            return None if found is None else str(found)
-    except DBAPIError as error:
-        if isinstance(error.orig, sqlite3.OperationalError | psycopg.OperationalError):
-            raise StoreUnavailable(_url(engine), error.orig) from error
-        raise
-
-
-@cache
-def head() -> str:
-    """The revision of this version of Podium."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+            return _revision(connection)
+    except OperationalError as error:
+        raise StoreUnavailable(_url(engine), error.orig or error) from error
 
 
 def check(engine: Engine) -> None:
-    """Do nothing when the database is at `head()`.
+    """Return if the database is at the head.
 
     Raises:
-        SchemaOutdated: it is not.
+        SchemaOutdated: it is older, newer or empty.
         StoreUnavailable: the database does not answer.
     """
     found = current(engine)
@@ -80,34 +61,60 @@ def check(engine: Engine) -> None:
         raise SchemaOutdated(_url(engine), found, head())
 
 
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the head, all of it or nothing; at the head already: one SELECT.
+
+    Safe in any number of processes at once: one migrates, the others wait and find it done.
+
+    Raises:
+        SchemaOutdated: a newer version of Podium has migrated it.
+        StoreUnavailable: the database does not answer.
+    """
+    if current(engine) == head():
+        return
+    try:
+        with _alembic, engine.connect() as connection:
+            for statement in _BEGIN[engine.dialect.name]:
+                connection.exec_driver_sql(statement)
+            _migrate(connection)
+            connection.commit()
+    except OperationalError as error:
+        raise StoreUnavailable(_url(engine), error.orig or error) from error
+
+
 def differences(engine: Engine) -> list[str]:
-    """What of the database's schema is not as `tables.py` says."""
+    """What of the database is not as `tables.py` says, one sentence each; conditions of partial indexes too."""
+    from app.store.migrations import comparison
+
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return [str(found) for found in compare_metadata(context, metadata)]
+        return comparison.differences(connection)
 
 
-def _config() -> Config:
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    found = _revision(connection)
+    if found == head():
+        return
+    if found is not None and found > head():
+        raise SchemaOutdated(_url(connection.engine), found, head())
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.set_main_option("path_separator", "os")
-    return config
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-@contextmanager
-def _exclusive(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that no other upgrade can be in. The engine's AUTOCOMMIT leaves BEGIN to us."""
-    with engine.connect() as connection:
-        sqlite = connection.dialect.name == "sqlite"
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
-        try:
-            if not sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            yield connection
-            connection.exec_driver_sql("COMMIT")
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
+def _revision(connection: Connection) -> str | None:
+    has_version = (
+        "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+        if connection.dialect.name == "sqlite"
+        else "SELECT count(to_regclass('alembic_version'))"
+    )
+    if not connection.exec_driver_sql(has_version).scalar():
+        return None
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if revision is None else str(revision)
 
 
 def _url(engine: Engine) -> str:

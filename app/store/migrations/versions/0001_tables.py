@@ -1,0 +1,181 @@
+"""The tables of the engine: definitions, executions, tasks, workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create all of them."""
+    _definitions()
+    _workflow()
+    _task()
+    _around()
+
+
+def _partial(condition: str) -> dict[str, Any]:
+    return {"postgresql_where": sa.text(condition), "sqlite_where": sa.text(condition)}
+
+
+def _definitions() -> None:
+    op.create_table(
+        "program",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="program_pkey"),
+    )
+    op.create_table(
+        "workflow_def",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("program_id", sa.Text, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("description", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="workflow_def_pkey"),
+    )
+    op.create_table(
+        "task_def",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="task_def_pkey"),
+    )
+
+
+def _workflow() -> None:
+    op.create_table(
+        "workflow",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("program_id", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("run", sa.Integer, nullable=False),
+        sa.Column("correlation_id", sa.Text),
+        sa.Column("idempotency_key", sa.Text),
+        sa.Column("parent_id", sa.Text),
+        sa.Column("parent_task_id", sa.Text),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("input", sa.Text, nullable=False),
+        sa.Column("output", sa.Text),
+        sa.Column("variables", sa.Text, nullable=False),
+        sa.Column("task_to_domain", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("failed_refs", sa.Text),
+        sa.Column("failed_task_id", sa.Text),
+        sa.Column("event", sa.Text),
+        sa.Column("created_by", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("due_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="workflow_pkey"),
+    )
+    op.create_index(
+        "workflow_correlation_id_ix", "workflow", ["correlation_id"], **_partial("correlation_id IS NOT NULL")
+    )
+    op.create_index("workflow_due_at_ix", "workflow", ["due_at"], **_partial("due_at IS NOT NULL"))
+    op.create_index("workflow_name_id_ix", "workflow", ["name", "id"])
+    op.create_index("workflow_parent_id_ix", "workflow", ["parent_id"], **_partial("parent_id IS NOT NULL"))
+    op.create_index("workflow_status_id_ix", "workflow", ["status", "id"])
+    op.create_table(
+        "idempotency",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", "key", name="idempotency_pkey"),
+    )
+
+
+def _task() -> None:
+    op.create_table(
+        "task",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text, nullable=False),
+        sa.Column("ref", sa.Text, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("iteration", sa.Integer, nullable=False),
+        sa.Column("label", sa.Text),
+        sa.Column("input", sa.Text, nullable=False),
+        sa.Column("output", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("owner", sa.Text),
+        sa.Column("claim", sa.BigInteger),
+        sa.Column("message_id", sa.Text),
+        sa.Column("worker", sa.Text),
+        sa.Column("retried_id", sa.Text),
+        sa.Column("retried", sa.Integer, nullable=False),
+        sa.Column("polls", sa.Integer, nullable=False),
+        sa.Column("sends", sa.Integer, nullable=False),
+        sa.Column("sub_workflow_id", sa.Text),
+        sa.Column("domain", sa.Text),
+        sa.Column("scheduled", sa.BigInteger, nullable=False),
+        sa.Column("first_scheduled", sa.BigInteger, nullable=False),
+        sa.Column("started", sa.BigInteger),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("due_at", sa.BigInteger),
+        sa.Column("wake", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="task_pkey"),
+    )
+    op.create_index("task_due_at_ix", "task", ["due_at"], **_partial("due_at IS NOT NULL"))
+    op.create_index(
+        "task_live_ix", "task", ["workflow_id"], **_partial("status IN ('SCHEDULED', 'IN_PROGRESS')")
+    )
+    op.create_index("task_owner_ix", "task", ["owner"], **_partial("owner IS NOT NULL"))
+    op.create_index("task_position_key", "task", ["workflow_id", "ref", "path", "attempt"], unique=True)
+    op.create_table(
+        "task_log",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("task_id", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("level", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="task_log_pkey"),
+    )
+    op.create_index("task_log_task_id_ix", "task_log", ["task_id", "id"])
+
+
+def _around() -> None:
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("hostname", sa.Text, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("concurrency", sa.Integer, nullable=False),
+        sa.Column("queues", sa.Text, nullable=False),
+        sa.Column("tasks", sa.Text, nullable=False),
+        sa.Column("started", sa.BigInteger, nullable=False),
+        sa.Column("heartbeat", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="worker_pkey"),
+    )
+    op.create_index("worker_state_heartbeat_ix", "worker", ["state", "heartbeat"])
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("actor", sa.Text),
+        sa.Column("operation", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text),
+        sa.Column("subject", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("detail", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="audit_pkey"),
+    )
+    op.create_index("audit_workflow_id_ix", "audit", ["workflow_id", "id"])
