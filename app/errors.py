@@ -39,12 +39,17 @@ class StoreUnavailable(StoreError):
 
 
 class SchemaOutdated(StoreError):
-    """The tables are missing or older than this version of Podium."""
+    """The tables are missing, or made for another version of Podium."""
 
     def __init__(self, url: str, found: str | None, wanted: str) -> None:
         self.found, self.wanted = found, wanted
+        # Revisions are numbered: a greater one is from a version that this one knows nothing of.
+        newer = found is not None and found > wanted
+        what_to_do = (
+            "use the newer version of Podium that migrated it" if newer else "run 'podium db upgrade'"
+        )
         super().__init__(
-            f"the database {url} is at schema {found or 'none'}, this version needs {wanted}: run 'podium db upgrade'"
+            f"the database {url} is at schema {found or 'none'}, this version needs {wanted}: {what_to_do}"
         )
 
 

@@ -11,14 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError
 
 from app.errors import SchemaOutdated, StoreUnavailable
 from config.urls import redact
 
 HERE = Path(__file__).parent
-_ADVISORY_LOCK = 0x706F6469756D
-"""'podium' in ASCII: what concurrent upgrades of a PostgreSQL database wait on."""
+_ADVISORY_LOCK = 0x506F6469756D
+"""'Podium' in ASCII: what concurrent upgrades of a PostgreSQL database wait on."""
 
 _BEGIN = {
     # The engines are in AUTOCOMMIT: these open a real transaction, and let one process in at a time.
