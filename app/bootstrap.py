@@ -13,14 +13,15 @@ from celery import Celery, signals
 
 from app.runtime.clock import new_id, now_ms
 from app.runtime.engine import Engine
-from app.runtime.ports import Attempt, Owner
-from app.store import logs, workers
+from app.runtime.ports import Owner
+from app.store import workers
 from app.store.unit_of_work import Session, Store
 from app.store.workers import WorkerRow
 from config.database import create_engine
 from config.settings import Settings
 from tasks.calls import CeleryWorkers
 from tasks.events import StepEvents
+from tasks.log import TaskLog
 from tasks.publisher import CeleryPublisher
 from workflows import sandbox
 from workflows.errors import PodiumError
@@ -37,7 +38,7 @@ class Process:
     def __init__(self, app: Celery, settings: Settings) -> None:
         self.app = app
         self.store = Store(create_engine(settings))
-        self.workers = CeleryWorkers(app, self._log, settings.payload_limit_bytes)
+        self.workers = CeleryWorkers(app, TaskLog(self.store))
         self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app))
         self.events = StepEvents(app, _identity.hostname, _identity.events)
         self.engine.observe = self.events.ran
@@ -45,17 +46,6 @@ class Process:
     def owner(self) -> Owner:
         """Who claims here."""
         return _identity.owner()
-
-    def _log(self, attempt: Attempt, level: str, message: str) -> None:
-        line = {
-            "id": new_id(),
-            "task_id": attempt.task_id,
-            "workflow_id": attempt.execution_id,
-            "created": now_ms(),
-            "level": level,
-            "message": message,
-        }
-        self.store.transact(lambda session: logs.write_lines(session, [line]))
 
     def close(self) -> None:
         """Give back the connections to the database and the broker."""

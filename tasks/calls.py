@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from app.runtime.ports import Attempt
 from tasks.context import InProgress, TaskContext, entered
 from tasks.errors import TerminalError
+from tasks.log import TaskLog
 from workflows.canvas import PREFIX
 from workflows.operator import Again, Done, Failed, Outcome
 
@@ -28,10 +29,9 @@ _REASON_LIMIT = 2_000
 class CeleryWorkers:
     """The Celery tasks that are registered with an app."""
 
-    def __init__(self, app: Celery, log: Callable[[Attempt, str, str], None], payload_limit: int) -> None:
+    def __init__(self, app: Celery, log: TaskLog) -> None:
         self._app = app
         self._log = log
-        self._payload_limit = payload_limit
         self._queues: dict[str, str] = {}
 
     def knows(self, name: str) -> bool:
@@ -71,7 +71,7 @@ class CeleryWorkers:
         context = Context(id=attempt.task_id, task=name, args=[], kwargs=arguments, called_directly=True)
         task.push_request(**context.__dict__)
         try:
-            with entered(TaskContext(attempt, self._log)):
+            with entered(TaskContext(attempt, self._log.write)):
                 result = task.run(**arguments)
         except TerminalError as error:
             return Failed(_reason(error), terminal=True)
@@ -93,6 +93,7 @@ class CeleryWorkers:
             return Failed(_reason(error))
         finally:
             task.pop_request()
+            self._log.flush()
         return self._outcome(name, result)
 
     def _outcome(self, name: str, result: Any) -> Outcome:
