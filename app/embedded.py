@@ -88,9 +88,8 @@ def ensure(state_dir: Path, timeout_seconds: float = 15.0) -> Server:
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     listening = _prepare_socket_folder(state_dir)
     with _lock(state_dir):
-        if _answer(listening, _PING) is not None:
-            # It may still be reading its log of commands; a second server on the same files would ruin them.
-            _wait_ready(listening, None, timeout_seconds, state_dir)
+        # One that listens may still be reading its files; a second server on the same files would ruin them.
+        if _wait_ready(listening, None, timeout_seconds, state_dir):
             return Server(_pid(listening), state_dir, started=False)
         listening.unlink(missing_ok=True)
         _forget_dead()
@@ -109,18 +108,22 @@ def ensure(state_dir: Path, timeout_seconds: float = 15.0) -> Server:
 
 
 def stop(server: Server, timeout_seconds: float = 10.0) -> None:
-    """Stop the server so that it writes everything to disk first; also one that another process started."""
+    """Stop the server of this state directory, after it has written everything to disk.
+
+    It may have been started by another process, or again since `server` was returned.
+    """
     with _lock(server.state_dir):
-        if _pid(server.socket) != server.pid:
+        pid = _pid(server.socket)
+        if not pid:
             return
-        os.kill(server.pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + timeout_seconds
-        while not _gone(server):
+        while not _gone(pid, server.socket):
             if time.monotonic() > deadline:
-                os.kill(server.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
                 deadline = time.monotonic() + timeout_seconds
             time.sleep(0.01)
-        _started.pop(server.pid, None)
+        _forget_dead()
 
 
 def running(state_dir: Path) -> bool:
@@ -188,10 +191,13 @@ def _pid(listening: Path) -> int:
 
 def _wait_ready(
     listening: Path, process: subprocess.Popen[bytes] | None, timeout_seconds: float, state_dir: Path
-) -> None:
+) -> bool:
+    """Wait for the PONG; without a process that was started, False as soon as nobody listens."""
     log = state_dir / "valkey.log"
     deadline = time.monotonic() + timeout_seconds
-    while not (_answer(listening, _PING) or b"").startswith(b"+PONG"):
+    while not ((answer := _answer(listening, _PING)) or b"").startswith(b"+PONG"):
+        if answer is None and process is None:
+            return False
         if process is not None and process.poll() is not None:
             raise EmbeddedUnavailable(f"the embedded broker exited with {process.returncode}; see {log}")
         if time.monotonic() > deadline:
@@ -201,6 +207,7 @@ def _wait_ready(
                 f"the embedded broker gave no answer in {timeout_seconds:g} s; see {log}"
             )
         time.sleep(0.005)
+    return True
 
 
 def _forget_dead() -> None:
@@ -208,11 +215,11 @@ def _forget_dead() -> None:
         del _started[pid]
 
 
-def _gone(server: Server) -> bool:
-    if process := _started.get(server.pid):
+def _gone(pid: int, listening: Path) -> bool:
+    if process := _started.get(pid):
         return process.poll() is not None
     # Another's child stays a zombie until its parent looks; the socket is closed after the last write.
-    return _answer(server.socket, _PING) is None
+    return _answer(listening, _PING) is None
 
 
 @contextlib.contextmanager

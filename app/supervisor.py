@@ -86,7 +86,7 @@ def run_up(
                 _supervise(settings, children, _addresses(settings, port), on_ready, stopping, write)
         finally:
             if server is not None:
-                embedded.stop(embedded.ensure(settings.state_dir))
+                embedded.stop(server)
         write("podium | stopped")
     return 0
 
