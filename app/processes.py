@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from app.children import Child, Command
 from app.errors import BrokerUnavailable
@@ -78,7 +79,7 @@ def reach_broker(settings: Settings) -> None:
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=CONNECT_SECONDS)
-    except app.amqp.Connection(settings.resolved_broker_url).recoverable_connection_errors as exc:
+    except _connection_errors(app) as exc:
         raise BrokerUnavailable(redact(settings.resolved_broker_url), exc) from exc
 
 
@@ -122,11 +123,19 @@ def _control_app(settings: Settings) -> Celery:
     return app
 
 
+def _connection_errors(app: Celery) -> tuple[type[Exception], ...]:
+    return (OperationalError, *app.connection_for_write().connection_errors)
+
+
 def _answers_ping(settings: Settings, node: str) -> Callable[[Child], bool]:
     app = _control_app(settings)
+    broken = _connection_errors(app)
 
     def ready(_child: Child) -> bool:
-        return bool(app.control.inspect(destination=[node], timeout=0.5, limit=1).ping())
+        try:
+            return bool(app.control.inspect(destination=[node], timeout=0.5, limit=1).ping())
+        except broken:
+            return False
 
     return ready
 

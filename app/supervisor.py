@@ -20,9 +20,9 @@ from types import FrameType
 
 from app import embedded
 from app.children import Child, Command, end_leftover
-from app.errors import StoreUnavailable
 from app.processes import choose_flower_port, commands, reach_broker
-from config.database import create_engine, unreachable
+from app.store.migrations import upgrade
+from config.database import create_engine
 from config.settings import Settings
 from config.urls import redact
 from workflows.errors import PodiumError
@@ -146,12 +146,8 @@ def _children(
 
 
 def _migrate(settings: Settings) -> None:
-    from app.store.migrations import upgrade
-
     engine = create_engine(settings)
     try:
-        if cause := unreachable(engine):
-            raise StoreUnavailable(redact(settings.resolved_database_url), cause)
         upgrade(engine)
     finally:
         engine.dispose()

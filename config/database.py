@@ -98,13 +98,3 @@ def _postgresql(url: URL) -> sqlalchemy.Engine:
             "keepalives_idle": 30,
         },
     )
-
-
-def unreachable(engine: sqlalchemy.Engine) -> Exception | None:
-    """Return why no connection to the database can be made; None when one was."""
-    try:
-        with engine.connect():
-            return None
-    except sqlalchemy.exc.DBAPIError as exc:
-        # The driver's own words; SQLAlchemy's carry a link for developers.
-        return exc.orig if isinstance(exc.orig, Exception) else exc
