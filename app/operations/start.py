@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import psycopg
 
 from app.errors import IdempotencyConflict, InvalidInput
+from app.runtime import straight
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine, NewExecution
 from app.runtime.hand import Hand
 from app.runtime.settle import Settlement
 from app.store import executions
-from app.store.unit_of_work import Session
+from app.store.unit_of_work import TAKEN, Session
 from workflows.model import IdempotencyStrategy
 from workflows.status import WorkflowStatus
-
-_TAKEN = (sqlite3.IntegrityError, psycopg.errors.UniqueViolation)
 
 
 def start(
@@ -52,6 +49,16 @@ def start(
     strategy = _strategy(idempotency_strategy)
     engine.publisher.ready()
     execution_id = new_id()
+    if idempotency_key is None:
+        program = engine.believed.get((name, version))
+        if program is not None:
+            new = NewExecution(
+                program, given, correlation_id, priority=priority, created_by=created_by, event=event
+            )
+            begun = straight.begin(engine, name, version, new, execution_id)
+            if begun is not None:
+                engine.publisher.publish(begun.sends)
+                return execution_id
 
     def work(settlement: Settlement) -> str:
         session = settlement.session
@@ -83,7 +90,7 @@ def start(
         try:
             moves = engine.settle(Hand(), transaction, witness=witness)
             break
-        except _TAKEN:
+        except TAKEN:
             # Another starter has taken the key in between: look again, it is there now.
             continue
     else:

@@ -84,6 +84,8 @@ class Engine:
         self.programs = Programs(store)
         self.payload_limit = settings.payload_limit_bytes
         self.timing = Timing(int(settings.resend_seconds * 1000), int(settings.resend_seconds * 1000))
+        self.believed: dict[tuple[str, int | None], Program] = {}
+        """Programs of definitions (None: of the latest version) when they were last looked up here."""
         self.observe: Observe | None = None
         """Called for each step that ran here: (Celery name, task id, reference, began, ended, failure)."""
         self._fleet: tuple[float, frozenset[str]] = (0.0, frozenset())
@@ -225,15 +227,19 @@ class Engine:
             self.publisher.chords,
         )
 
-    def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
-        """Insert an execution and make its first task ready."""
-        definition, now = new.program.definition, settlement.now
+    def new_execution(self, new: NewExecution, execution_id: str, now: int) -> WorkflowRow:
+        """The row of an execution that starts now.
+
+        Raises:
+            InvalidInput: the input is too large.
+        """
+        definition = new.program.definition
         given = definition.input_template | new.input
         problem = too_large(given, self.payload_limit)
         if problem:
             raise InvalidInput(f"the input of {definition.name} {problem}")
-        row = WorkflowRow(
-            id=execution_id or new_id(),
+        return WorkflowRow(
+            id=execution_id,
             name=definition.name,
             version=definition.version,
             program_id=new.program.id,
@@ -258,6 +264,10 @@ class Engine:
             ended=None,
             due_at=now + definition.timeout_seconds * 1000 if definition.timeout_seconds else None,
         )
+
+    def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
+        """Insert an execution and make its first task ready."""
+        row = self.new_execution(new, execution_id or new_id(), settlement.now)
         executions.insert_workflow(settlement.session, row)
         execution = Execution(row.id, row.run, new.program, row)
         settlement.begin(execution)
@@ -298,10 +308,12 @@ class Engine:
         Raises:
             WorkflowNotFound: there is none.
         """
-        found = definitions.find(session, name, version)
+        found = definitions.find_program(session, name, version)
         if found is None:
             raise WorkflowNotFound(name, version, definitions.names(session))
-        return self.programs.get(found[1], session)
+        program = self.programs.get(found, session)
+        self.believed[name, version] = program
+        return program
 
     def known_task_defs(self, session: Session) -> dict[str, TaskDef]:
         """All registered task definitions by name."""

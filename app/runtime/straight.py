@@ -14,16 +14,18 @@ from app.runtime import retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, view_of
 from app.runtime.hand import Hand, Held, Moves
+from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
-from app.store import tasks
+from app.store import executions, tasks
+from app.store.starts import start_execution
 from app.store.tasks import TaskRow, path_text
-from app.store.unit_of_work import Session
+from app.store.unit_of_work import TAKEN, Session
 from workflows.operator import Done, Outcome
 from workflows.program import BranchEnd, Node, Path
 from workflows.status import TaskStatus
 
 if TYPE_CHECKING:
-    from app.runtime.engine import Engine
+    from app.runtime.engine import Engine, NewExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,44 @@ def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | N
         if part and engine.may_run(hand, head.node):
             return _next_head(engine, hand, held, head, output)
     return None
+
+
+def begin(
+    engine: Engine, name: str, version: int | None, new: NewExecution, execution_id: str
+) -> Moves | None:
+    """Start an execution whose first task simply goes to a worker, in one statement or three.
+
+    None: it is no such case, or the definition has changed since `new.program` was looked up.
+    """
+    first = new.program.first()
+    if not isinstance(first, Node) or first.instant or first.task.start_delay or first.children:
+        return None
+    if first.operator is None and not engine.workers.knows(first.worker):
+        return None
+    now = engine.clock()
+    row = engine.new_execution(new, execution_id, now)
+    execution = Execution(row.id, row.run, new.program, row)
+    if not execution.has_all(first, ()):
+        return None
+    task_id = new_id()
+    text = orjson.dumps(execution.resolve(None, first, (), task_id)).decode()
+    if len(text) > engine.payload_limit:
+        return None
+    ready = new_row(execution, first, (), text, now, task_id)
+    ready = ready._replace(due_at=now + engine.timing.resend_ms, wake="send")
+
+    def work(session: Session) -> bool:
+        if start_execution(session, version, row, ready):
+            return True
+        # The answer of an earlier try may have been lost.
+        return executions.by_id(session, row.id) is not None
+
+    try:
+        started = engine.store.transact_once(work)
+    except TAKEN:
+        # So it was: the same ids are there.
+        started = True
+    return Moves(sends=[Send(engine.order(execution), first, (), 0)]) if started else None
 
 
 def _simple(held: Held, outcome: Outcome) -> bool:

@@ -34,6 +34,19 @@ _LATEST = Statement(
     .order_by(workflow_def.c.version.desc())
     .limit(1),
 )
+_VERSION_PROGRAM = Statement(
+    "the program of a version",
+    select(workflow_def.c.program_id).where(
+        workflow_def.c.name == _p("name"), workflow_def.c.version == _p("version", Integer)
+    ),
+)
+_LATEST_PROGRAM = Statement(
+    "the program of the latest version",
+    select(workflow_def.c.program_id)
+    .where(workflow_def.c.name == _p("name"))
+    .order_by(workflow_def.c.version.desc())
+    .limit(1),
+)
 _ALL = Statement(
     "all definitions",
     select(
@@ -105,6 +118,15 @@ def find(session: Session, name: str, version: int | None) -> tuple[int, str, st
     else:
         row = session.one(_VERSION, name=name, version=version)
     return None if row is None else (row[0], row[1], row[2])
+
+
+def find_program(session: Session, name: str, version: int | None) -> str | None:
+    """The program of a version, or of the latest when `version` is None."""
+    if version is None:
+        row = session.one(_LATEST_PROGRAM, name=name)
+    else:
+        row = session.one(_VERSION_PROGRAM, name=name, version=version)
+    return None if row is None else str(row[0])
 
 
 def names(session: Session) -> list[str]:

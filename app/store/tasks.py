@@ -438,7 +438,8 @@ _RESCHEDULE = Statement(
     .values(
         status=text("'SCHEDULED'"),
         owner=None,
-        claim=None,
+        # As text: None would become a parameter of the name that the condition's has.
+        claim=text("NULL"),
         updated=_p("now", BigInteger),
         due_at=_p("due_at", BigInteger),
         wake=text("'send'"),

@@ -8,6 +8,7 @@ connection, or a commit whose answer was lost. In the last case nobody knows whe
 from __future__ import annotations
 
 import logging
+import math
 import random
 import sqlite3
 import threading
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+import sqlalchemy.exc
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -29,11 +31,17 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
 _TRANSIENT = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
-_MISSING_TABLE = ("no such table", "no such column")
+TAKEN = (sqlite3.IntegrityError, psycopg.errors.UniqueViolation)
+"""What the drivers raise when a row of this key is there already."""
+_OUTDATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+_SQLITE_OUTDATED = ("no such table", "no such column", "has no column named")
 
 
 class CommitUnknown(Exception):
     """A commit failed after it had been sent: carried out or not, only the tables know."""
+
+    result: Any = None
+    """What the work of that transaction returned."""
 
 
 class Session:
@@ -74,11 +82,17 @@ class Session:
         return list(self._cursor.fetchall())
 
     def begin(self) -> None:
+        """Open a transaction."""
         # IMMEDIATE: SQLite can't turn a reader into a writer when another has written in between.
         self._cursor.execute("BEGIN IMMEDIATE" if self.dialect.name == "sqlite" else "BEGIN")
         self.in_transaction = True
 
     def commit(self) -> None:
+        """Commit the transaction.
+
+        Raises:
+            CommitUnknown: the connection broke in the middle of it.
+        """
         self.store.fault("before commit")
         try:
             self._cursor.execute("COMMIT")
@@ -86,13 +100,20 @@ class Session:
         except _TRANSIENT as error:
             raise CommitUnknown(str(error)) from error
         self.in_transaction = False
+        # PostgreSQL answers COMMIT of a transaction in which a statement failed with ROLLBACK, and no error.
+        if getattr(self._cursor, "statusmessage", None) == "ROLLBACK":
+            raise RuntimeError(
+                "nothing was committed: an error of the database was caught inside the transaction"
+            )
 
     def rollback(self) -> None:
+        """Undo the transaction, if one is open."""
         if self.in_transaction:
             self.in_transaction = False
             self._cursor.execute("ROLLBACK")
 
     def close(self) -> None:
+        """Give the connection back to the pool."""
         self._proxy.close()
 
     def discard(self) -> None:
@@ -174,44 +195,45 @@ class Store:
         witness: Callable[[Session], bool] | None,
     ) -> Result:
         deadline = None if patience is None else time.monotonic() + patience
-        delay, kept, unknown = 0.01, None, False
+        delay = 0.01
+        unknown: CommitUnknown | None = None
+        cause: BaseException
         while True:
             try:
-                if unknown and witness is not None:
-                    if self._attempt(witness, False)[0]:
-                        return kept  # type: ignore[return-value]  # what the committed run of work answered
-                    unknown = False
-                result, committed = self._attempt(work, transaction)
-                if committed:
-                    return result
-                kept, unknown = result, True
-            except _TRANSIENT as error:
-                if any(text in str(error) for text in _MISSING_TABLE):
-                    raise SchemaOutdated(self.url, None, "head") from error
-                if deadline is not None and time.monotonic() > deadline:
-                    raise StoreUnavailable(self.url, error) from error
-                if delay > 1:
-                    logger.warning("database does not answer, trying again: %s", error)
-            except psycopg.errors.UndefinedTable as error:
+                if unknown is not None and witness is not None:
+                    if self._attempt(witness, False):
+                        return unknown.result  # type: ignore[no-any-return]  # what the committed work returned
+                    unknown = None
+                return self._attempt(work, transaction)
+            except CommitUnknown as error:
+                unknown, cause = error, error.__cause__ or error
+            except sqlalchemy.exc.TimeoutError as error:
+                # All connections of the pool are in use.
+                cause = error
+            except _OUTDATED as error:
                 raise SchemaOutdated(self.url, None, "head") from error
-            time.sleep(delay * random.uniform(0.5, 1))
+            except _TRANSIENT as error:
+                if any(words in str(error) for words in _SQLITE_OUTDATED):
+                    raise SchemaOutdated(self.url, None, "head") from error
+                cause = error
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise StoreUnavailable(self.url, cause) from cause
+            if delay > 1:
+                logger.warning("database does not answer, trying again: %s", cause)
+            time.sleep(min(delay * random.uniform(0.5, 1), left))
             delay = min(delay * 2, 2)
 
-    def _attempt(self, work: Callable[[Session], Result], transaction: bool) -> tuple[Result, bool]:
-        """Run once. The second answer is False when the commit's outcome is not known."""
+    def _attempt(self, work: Callable[[Session], Result], transaction: bool) -> Result:
         session = self._acquire()
         try:
             if transaction:
                 session.begin()
             result = work(session)
             if transaction:
-                try:
-                    session.commit()
-                except CommitUnknown:
-                    self._drop(session)
-                    return result, False
-            return result, True
-        except _TRANSIENT:
+                self._commit(session, result)
+            return result
+        except (*_TRANSIENT, CommitUnknown):
             self._drop(session)
             raise
         except BaseException:
@@ -220,6 +242,13 @@ class Store:
         finally:
             if getattr(self._local, "depth", 0) == 0:
                 self._release()
+
+    def _commit(self, session: Session, result: object) -> None:
+        try:
+            session.commit()
+        except CommitUnknown as unknown:
+            unknown.result = result
+            raise
 
     def _acquire(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
@@ -233,6 +262,9 @@ class Store:
                     raise cause from error
                 raise
             self._local.session = session
+        elif session.in_transaction:
+            # It would share the connection, and commit or give back what the transaction around it still needs.
+            raise RuntimeError("a transaction of this thread is open: use its session")
         return session
 
     def _release(self) -> None:
