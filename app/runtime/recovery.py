@@ -32,6 +32,7 @@ BATCH = 200
 _LONGEST_RESEND_MS = 600_000
 _REMEMBER_GONE_MS = 3_600_000
 _MAX_LOSSES = 5
+"""How often an operator may lose its process before that counts as a failure (a loop: beyond its iterations)."""
 
 
 @dataclass(slots=True)
@@ -157,7 +158,7 @@ def lost(engine: Engine, row: TaskRow, reason: str) -> None:
         if execution is None or row.claim is None:
             return
         node = execution.program.node(row.ref)
-        if node.operator is not None and node.operator.repeatable and row.polls <= _MAX_LOSSES:
+        if node.operator is not None and node.operator.repeatable and row.polls - row.iteration <= _MAX_LOSSES:
             again = tasks.reschedule(
                 settlement.session,
                 id=row.id,
