@@ -133,7 +133,9 @@ def _answers_ping(settings: Settings, node: str) -> Callable[[Child], bool]:
 
     def ready(_child: Child) -> bool:
         try:
-            return bool(app.control.inspect(destination=[node], timeout=0.5, limit=1).ping())
+            with app.connection_for_write() as connection:
+                asked = app.control.inspect(destination=[node], timeout=0.5, limit=1, connection=connection)
+                return bool(asked.ping())
         except broken:
             return False
 
