@@ -46,7 +46,8 @@ _MESSAGES: dict[str, Any] = {
     "result_expires": _DAY,
     # A branch may wait for a person; bookkeeping that expires leaves a chord hanging without a word.
     "result_chord_expires": 30 * _DAY,
-    "task_send_sent_event": True,
+    # A second message for each one sent. Flower learns of a step when a worker receives it.
+    "task_send_sent_event": False,
     "task_publish_retry_policy": _TWICE,
     "broker_connection_timeout": CONNECT_SECONDS,
 }

@@ -33,6 +33,7 @@ class CeleryWorkers:
         self._app = app
         self._log = log
         self._queues: dict[str, str] = {}
+        self._in_place: dict[str, bool] = {}
 
     def knows(self, name: str) -> bool:
         return name in self._app.tasks and not name.startswith(("celery.", PREFIX))
@@ -49,9 +50,13 @@ class CeleryWorkers:
         return found
 
     def in_place(self, name: str) -> bool:
-        task, conf = self._app.tasks[name], self._app.conf
-        limits = (task.time_limit, task.soft_time_limit, task.rate_limit)
-        return not any(limits) and not conf.task_time_limit and not conf.task_soft_time_limit
+        found = self._in_place.get(name)
+        if found is None:
+            task, conf = self._app.tasks[name], self._app.conf
+            limits = (task.time_limit, task.soft_time_limit, task.rate_limit)
+            found = not any(limits) and not conf.task_time_limit and not conf.task_soft_time_limit
+            self._in_place[name] = found
+        return found
 
     def names(self) -> list[str]:
         """All worker tasks, sorted."""
@@ -67,9 +72,7 @@ class CeleryWorkers:
             arguments = _arguments(task, name, given)
         except TypeError as error:
             return Failed(str(error), terminal=True)
-        # called_directly: self.retry() then raises its cause, and the retry policy of the definition decides.
-        context = Context(id=attempt.task_id, task=name, args=[], kwargs=arguments, called_directly=True)
-        task.push_request(**context.__dict__)
+        task.request_stack.push(_request(name, attempt, arguments))
         try:
             with entered(TaskContext(attempt, self._log.write)):
                 result = task.run(**arguments)
@@ -109,6 +112,23 @@ class CeleryWorkers:
                 terminal=True,
             )
         return Done(output)
+
+
+def _request(name: str, attempt: Attempt, arguments: dict[str, Any]) -> Context:
+    """What `self.request` is inside the task."""
+    # Not Context(...): it copies what a message may carry, at many times the cost, and there is no message.
+    context = Context.__new__(Context)
+    # called_directly: self.retry() then raises its cause, and the retry policy of the definition decides.
+    context.__dict__.update(
+        id=attempt.task_id,
+        task=name,
+        args=[],
+        kwargs=arguments,
+        retries=attempt.attempt,
+        root_id=attempt.execution_id,
+        called_directly=True,
+    )
+    return context
 
 
 def _plain(value: Any) -> Any:

@@ -10,11 +10,12 @@ from typing import Any
 from celery import Celery
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
+from kombu.utils.uuid import uuid
 
 from app.errors import BrokerUnavailable
 from app.runtime.ports import Send, SendHeads
 from config.urls import redact
-from workflows.canvas import batch, compile_canvas, segment
+from workflows.canvas import HEADER, batch, compile_canvas, segment
 from workflows.program import Node
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class CeleryPublisher:
         self._app = app
         self.chords = _counts_chords(app)
         self._answered = 0.0
+        self._queues: dict[str, Any] = {}
+        self._redis = str(app.conf.broker_url).startswith(("redis", "sentinel"))
 
     def ready(self) -> None:
         if time.monotonic() - self._answered < _BELIEVE_SECONDS:
@@ -69,7 +72,36 @@ class CeleryPublisher:
     def _straight(self, steps: list[Signature]) -> None:
         # What chain(*steps).apply_async() does, without its copies of every step: it is on the hot path.
         first, rest = steps[0], [dict(s) for s in reversed(steps[1:])]
-        self._app.send_task(first["task"], chain=rest or None, **first["options"])
+        name, amqp = first["task"], self._app.amqp
+        queue = self._queue(name)
+        message = amqp.as_task_v2(
+            uuid(),
+            name,
+            args=(),
+            kwargs={},
+            chain=rest or None,
+            root_id=first["options"]["headers"][HEADER]["w"],
+            ignore_result=True,
+        )
+        with self._app.producer_or_acquire() as producer, producer.connection._reraise_as_library_errors():
+            amqp.send_task_message(
+                producer,
+                name,
+                message,
+                headers=first["options"]["headers"],
+                queue=queue,
+                # Redis needs no declaration of a queue; elsewhere an undeclared one loses the message.
+                declare=[] if self._redis else None,
+            )
+
+    def _queue(self, name: str) -> Any:
+        found = self._queues.get(name)
+        if found is None:
+            task = self._app.tasks.get(name)
+            own = {"queue": task.queue} if task is not None and getattr(task, "queue", None) else {}
+            found = self._app.amqp.router.route(own, name)["queue"]
+            self._queues[name] = found
+        return found
 
     def _canvas(self, canvas: Signature) -> None:
         Signature.from_dict(dict(canvas), app=self._app).apply_async()
