@@ -517,7 +517,7 @@ def end_and_claim(
 ) -> tuple[bool, TaskRow | None]:
     """End a claimed task and claim a scheduled one. The second never without the first."""
     if session.dialect.name == "postgresql":
-        found = session.one(_END_AND_CLAIM, **_prefixed(ended), **claim)
+        found = session.one(_END_AND_CLAIM, **claim | _prefixed(ended))
         assert found is not None
         return found[0] is not None, None if found[1] is None else TaskRow._make(found[1:])
     if not end_task(session, **ended):
