@@ -15,7 +15,7 @@ import celery
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution
 from app.runtime.hand import Hand, Held
-from app.runtime.ports import Send, SendHeads
+from app.runtime.ports import Owner, Send, SendHeads
 from app.runtime.recovery import lost_message
 from app.runtime.straight import Head
 from workflows.canvas import BATCH, HEADER, PREFIX
@@ -54,35 +54,47 @@ def _only_as_a_step() -> None:
 
 
 def deliver(task: StepTask, header: dict[str, Any]) -> None:
-    """One message: claim what it names, carry it on, and tell Celery what becomes of the rest of its canvas."""
+    """One message, in a worker's process."""
     from app.bootstrap import process
 
     request, here = task.request, process()
-    engine = here.engine
-    with engine.store.held(), here.events.message(len(header["at"]) == 1 and not header.get("ask")):
-        execution = Execution(header["w"], header["r"], engine.programs.get(header["p"]))
-        hand = Hand(
-            owner=here.owner(),
-            message_id=request.id,
-            queue=(request.delivery_info or {}).get("routing_key"),
-            until=time.monotonic() + engine.settings.in_place_seconds,
-            fork=_fork(header),
-        )
-        try:
-            if header.get("ask"):
-                sends = _ask(engine, hand, execution, header["at"][0])
-            else:
-                sends = _run(engine, hand, execution, header["at"])
-        except Exception as error:
-            # A fault of our own must not leave a claim that nobody works on.
-            end_part(request)
-            why = f"Podium failed here: {type(error).__name__}: {error}"
-            lost_message(engine, here.owner().id, request.id, why)
-            raise
-        left_to_celery = _keep_chain(request, execution, sends)
-        if not left_to_celery:
-            end_part(request)
-            engine.publisher.publish(sends)
+    with here.engine.store.held(), here.events.message(len(header["at"]) == 1 and not header.get("ask")):
+        work_on(here.engine, hand_for(here.engine, here.owner(), request, header), request, header)
+
+
+def hand_for(engine: Engine, owner: Owner, request: Any, header: dict[str, Any]) -> Hand:
+    """The hand of `owner` for one message."""
+    return Hand(
+        owner=owner,
+        message_id=request.id,
+        queue=(request.delivery_info or {}).get("routing_key"),
+        until=time.monotonic() + engine.settings.in_place_seconds,
+        fork=_fork(header),
+    )
+
+
+def work_on(engine: Engine, hand: Hand, request: Any, header: dict[str, Any]) -> None:
+    """Claim what a message names, carry it on, and tell Celery what becomes of the rest of its canvas.
+
+    request: Celery's, of which `id`, `chain`, `chord`, `group` and `group_index` are read, and all but the first
+        are changed.
+    """
+    execution = Execution(header["w"], header["r"], engine.programs.get(header["p"]))
+    try:
+        if header.get("ask"):
+            sends = _ask(engine, hand, execution, header["at"][0])
+        else:
+            sends = _run(engine, hand, execution, header["at"])
+    except Exception as error:
+        # A fault of our own must not leave a claim that nobody works on.
+        end_part(request)
+        assert hand.owner is not None
+        why = f"Podium failed here: {type(error).__name__}: {error}"
+        lost_message(engine, hand.owner.id, request.id, why)
+        raise
+    if not _keep_chain(request, execution, sends):
+        end_part(request)
+        engine.publisher.publish(sends)
 
 
 def _fork(header: dict[str, Any]) -> tuple[str, str, Path] | None:

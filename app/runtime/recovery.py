@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -52,10 +53,11 @@ class Ticked:
 class Sweeper:
     """Looks after executions that nobody holds."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.engine = engine
+        self._monotonic = monotonic
         self._last = 0.0
-        self._steady_since = time.monotonic()
+        self._steady_since = monotonic()
 
     def tick(self) -> Ticked:
         """Do all that is due now.
@@ -115,7 +117,7 @@ class Sweeper:
 
     def _bury_the_dead(self) -> int:
         """Claims of workers that gave no sign of life go to the retry policy."""
-        lease, now = self.engine.settings.lease_seconds, time.monotonic()
+        lease, now = self.engine.settings.lease_seconds, self._monotonic()
         if now - self._last > lease / 2:
             # This process slept, or the database did, and with it the workers' heartbeats: give them a lease.
             self._steady_since = now

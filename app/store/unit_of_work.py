@@ -96,10 +96,10 @@ class Session:
         self.store.fault("before commit")
         try:
             self._cursor.execute("COMMIT")
+            self.in_transaction = False
             self.store.fault("after commit")
         except _TRANSIENT as error:
             raise CommitUnknown(str(error)) from error
-        self.in_transaction = False
         # PostgreSQL answers COMMIT of a transaction in which a statement failed with ROLLBACK, and no error.
         if getattr(self._cursor, "statusmessage", None) == "ROLLBACK":
             raise RuntimeError(
