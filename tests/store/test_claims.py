@@ -65,7 +65,7 @@ def test_of_many_deliveries_at_the_same_moment_exactly_one_claims(store: Store) 
     add(store, workflow_row(), *rows)
 
     for row in rows:
-        answers = race(*(lambda c=claim, r=row: _claim(store, r, c) for claim in range(4)))  # type: ignore[misc]
+        answers = race(*(lambda c=claim, r=row: _claim(store, r, c) for claim in range(4)))
 
         winners = [answer for answer in answers if answer is not None]
         assert len(winners) == 1

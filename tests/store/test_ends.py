@@ -194,7 +194,7 @@ def test_a_step_that_ends_twice_at_the_same_moment_is_followed_by_one(store: Sto
         def go_on(new: TaskRow, row: TaskRow = row) -> tuple[bool, bool]:
             return store.transact(lambda session: tasks.end_and_insert(session, end_of(row), new, run=1))
 
-        wrote = race(*(lambda n=new: go_on(n) for new in following))  # type: ignore[misc]
+        wrote = race(*(lambda n=new: go_on(n) for new in following))
 
         assert sorted(wrote) == [(False, False), (False, False), (True, True)]
 

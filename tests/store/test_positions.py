@@ -44,8 +44,11 @@ def test_the_database_sorts_paths_like_their_numbers(store: Store) -> None:
     inside = [(2,), (10,), (9, 100), (9, 20), (100,), (), (9,)]
     add(store, workflow_row(), *_rows(*(("a", path, 0) for path in inside)))
 
+    def latest(high: str) -> TaskRow | None:
+        return store.read(lambda session: tasks.latest(session, "w", "a", "", high))
+
     for path in inside:
-        row = store.read(lambda session, high=path_text(path): tasks.latest(session, "w", "a", "", high))  # type: ignore[misc]
+        row = latest(path_text(path))
         assert row is not None
         assert path_of(row.path) == path
 
