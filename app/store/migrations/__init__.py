@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app.errors import SchemaOutdated, StoreUnavailable
+from app.errors import SchemaOutdated, StoreError, StoreUnavailable
 from config.urls import redact
 
 HERE = Path(__file__).parent
@@ -55,6 +55,7 @@ def check(engine: Engine) -> None:
     Raises:
         SchemaOutdated: it is older, newer or empty.
         StoreUnavailable: the database does not answer.
+        StoreError: it refuses, because of a table that is not Podium's or a right that is missing.
     """
     found = current(engine)
     if found != head():
@@ -69,8 +70,10 @@ def upgrade(engine: Engine) -> None:
     Raises:
         SchemaOutdated: a newer version of Podium has migrated it.
         StoreUnavailable: the database does not answer.
+        StoreError: it refuses, because of a table that is not Podium's or a right that is missing.
     """
-    if current(engine) == head():
+    found = current(engine)
+    if found == head():
         return
     try:
         with _alembic, engine.connect() as connection:
@@ -78,8 +81,14 @@ def upgrade(engine: Engine) -> None:
                 connection.exec_driver_sql(statement)
             _migrate(connection)
             connection.commit()
-    except OperationalError as error:
-        raise StoreUnavailable(_url(engine), error.orig or error) from error
+    except DBAPIError as error:
+        url, cause = _url(engine), error.orig or error
+        if error.connection_invalidated or error.statement == "BEGIN IMMEDIATE":
+            raise StoreUnavailable(url, cause) from error
+        raise StoreError(
+            f"the database {url} could not be brought from schema {found or 'none'} to {head()}: {cause}. "
+            "Nothing was changed; give Podium a database of its own, in which it may create tables"
+        ) from error
 
 
 def differences(engine: Engine) -> list[str]:
