@@ -1,0 +1,1 @@
+"""Podium against plain Celery, side by side on one machine: `make bench`, `python -m bench --help`."""
