@@ -240,7 +240,7 @@ class _Walk:
             target = self.by_ref.get(ref)
             if target is None or target is site:
                 continue
-            waited = [target.ref, *self._inside_cases(target)]
+            waited = [target.ref, *self._waited_with(target)]
             at = target.known
             for scope in target.scope.upwards():
                 if scope in around:
@@ -252,9 +252,9 @@ class _Walk:
                 if fact is not None and fact.joined is not fact:
                     site.scope.learn(earlier, fact.joined)
 
-    def _inside_cases(self, owner: Site) -> Iterator[str]:
-        """What is inside the cases of a SWITCH: who waits for the SWITCH waits for the case that it took."""
-        if not is_operator(owner.task.type) or operator_of(owner.task.type).contains != "cases":
+    def _waited_with(self, owner: Site) -> Iterator[str]:
+        """What is inside a SWITCH or a loop: who waits for it waits for the case that it took, or the body."""
+        if not is_operator(owner.task.type) or operator_of(owner.task.type).contains == "branches":
             return
         depth = len(owner.containers)
         for index in range(self.order[owner], len(self.sites)):

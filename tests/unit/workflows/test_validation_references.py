@@ -103,6 +103,11 @@ class TestReferences:
 
         assert not found(fork(branch, [a("y")]), reads("z", "x", "y"))
 
+    def test_a_loop_that_a_join_waited_for_has_run_its_body(self) -> None:
+        branch = [do_while(AGAIN, a("x"))]
+
+        assert not found(fork(branch, [a("y")]), reads("z", "x", "y"))
+
     def test_a_later_task_of_the_same_loop_is_the_previous_iterations(self) -> None:
         findings = found(do_while(AGAIN, reads("x", "y", "x"), a("y")))
 
