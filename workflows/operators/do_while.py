@@ -120,7 +120,12 @@ class DoWhile(Operator):
             Repeat(_BODY, {"iteration": 2, "loopIndex": 1, "loopItem": "b"}),
             iteration=1,
         ),
-        Example("a list: no element left", _LIST, Done({"iteration": 2}), iteration=2),
+        Example(
+            "a list: no element left",
+            _LIST,
+            Done({"iteration": 2, "loopIndex": 1, "loopItem": "b"}),
+            iteration=2,
+        ),
         Example("an empty list", _LIST, Done({"iteration": 0}), input={"_items": []}),
     )
 
@@ -165,7 +170,7 @@ class DoWhile(Operator):
         items = step.input.get("_items")
         # As in Conductor, a single value is a list of one.
         items = items if items is None or isinstance(items, list) else [items]
-        so_far = {**(step.output or {}), "iteration": step.iteration}
+        so_far = {**(step.output or {}), "iteration": step.iteration, **_item(items, step.iteration)}
         if items is not None and step.iteration >= len(items):
             return Done(so_far)
         if step.iteration:
@@ -176,10 +181,14 @@ class DoWhile(Operator):
             except ScriptError as exc:
                 reason = f"Unable to evaluate condition {condition}, exception {exc}"
                 return Failed(reason, terminal=True, output=so_far)
-        begun: dict[str, Any] = {"iteration": step.iteration + 1}
-        if items is not None:
-            begun |= {"loopIndex": step.iteration, "loopItem": items[step.iteration]}
-        return Repeat(_BODY, begun)
+        return Repeat(_BODY, {"iteration": step.iteration + 1, **_item(items, step.iteration + 1)})
+
+
+def _item(items: Sequence[Any] | None, iteration: int) -> dict[str, Any]:
+    """What the output says about the element of an iteration; the list may be shorter by now."""
+    if items is None or not 0 < iteration <= len(items):
+        return {}
+    return {"loopIndex": iteration - 1, "loopItem": items[iteration - 1]}
 
 
 def _holds(condition: str | None, step: Step, so_far: Mapping[str, Any], otherwise: bool) -> bool:

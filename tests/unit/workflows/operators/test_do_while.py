@@ -94,7 +94,9 @@ def test_a_condition_that_throws_fails_the_loop_for_good() -> None:
 def test_a_list_may_be_ended_early_by_the_condition() -> None:
     items = {"_items": [1, 2, 3]}
 
-    assert run(loop("$.it.iteration < 2"), items, iteration=2) == Done({"iteration": 2})
+    assert run(loop("$.it.iteration < 2"), items, iteration=2) == Done(
+        {"iteration": 2, "loopIndex": 1, "loopItem": 2}
+    )
     assert run(loop(""), items, iteration=2) == Repeat(
         "loopOver", {"iteration": 3, "loopIndex": 2, "loopItem": 3}
     )
