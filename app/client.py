@@ -19,16 +19,21 @@ from typing import Any
 
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound
-from app.operations import definitions, query, signal
+from app.operations import definitions, query, signal, workers
 from app.operations import start as starting
 from app.operations.definitions import Registered
 from app.operations.query import ExecutionState, TaskExecution
+from app.operations.tree import ExecutionTree, get_tree
+from app.operations.workers import Worker
 from config.settings import Settings, current
 from workflows.errors import PodiumError
-from workflows.loading import load
-from workflows.model import IdempotencyStrategy, WorkflowDef
+from workflows.loading import Definitions, load
+from workflows.model import IdempotencyStrategy, TaskDef, WorkflowDef
 from workflows.operator import Finding
 from workflows.status import WorkflowStatus
+
+Source = str | Path | Mapping[str, Any] | list[Any] | Definitions
+"""Definitions: a file, a document (a JSON object or list), or what `workflows.loading.load` has read."""
 
 
 class WaitTimeout(PodiumError):
@@ -75,6 +80,11 @@ class Execution:
     def tasks(self) -> list[TaskExecution]:
         """All attempts of all tasks, in the order of their scheduling."""
         return query.get_tasks(self._podium.engine, self.id)
+
+    @property
+    def tree(self) -> ExecutionTree:
+        """The tasks where the definition has them: inside loops, branches, cases and sub-workflows."""
+        return get_tree(self._podium.engine, self.id)
 
     def get(self, ref: str) -> TaskExecution:
         """The latest attempt of a task by its reference; in a loop `ref__2`, or `ref` for the latest iteration.
@@ -167,24 +177,23 @@ class Podium:
         self._process: Process = connect(chosen)
         self.engine = self._process.engine
 
-    def register(self, source: str | Path | Mapping[str, Any] | WorkflowDef | list[Any]) -> Registered:
-        """Register all definitions of a file (JSON, YAML), a document or a `WorkflowDef`.
+    def register(self, source: Source | WorkflowDef) -> Registered:
+        """Register all definitions of a file (JSON, YAML), a document, a `WorkflowDef`, or what `load` has read.
 
         Raises:
             UnreadableDefinition, InvalidDefinition: nothing is stored; all problems are in the message.
             DefinitionConflict: a version exists with another content.
         """
         document: Any = source.to_json() if isinstance(source, WorkflowDef) else source
-        return definitions.register(self.engine, load(document))
+        return definitions.register(self.engine, _read(document))
 
-    def validate(self, source: str | Path | Mapping[str, Any] | list[Any]) -> list[tuple[str, Finding]]:
+    def validate(self, source: Source) -> list[tuple[str, Finding]]:
         """All findings of the static checks, (workflow name, finding); nothing is stored.
 
         Raises:
             UnreadableDefinition: it can't be read.
         """
-        document: Any = source
-        return definitions.check(self.engine, load(document))
+        return definitions.check(self.engine, _read(source))
 
     def start(
         self,
@@ -222,6 +231,22 @@ class Podium:
         """All registered versions of all workflow definitions."""
         return definitions.list_definitions(self.engine)
 
+    def definition(self, name: str, version: int | None = None) -> WorkflowDef:
+        """A registered workflow definition; its latest version when `version` is not given.
+
+        Raises:
+            WorkflowNotFound: there is none.
+        """
+        return definitions.get_definition(self.engine, name, version)
+
+    def task_definitions(self) -> list[TaskDef]:
+        """All registered task definitions, by name."""
+        return definitions.list_task_definitions(self.engine)
+
+    def workers(self) -> list[Worker]:
+        """All workers that live."""
+        return workers.list_workers(self.engine)
+
     def complete_task(
         self,
         execution_id: str,
@@ -258,3 +283,7 @@ class Podium:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _read(source: Any) -> Definitions:
+    return source if isinstance(source, Definitions) else load(source)

@@ -79,7 +79,7 @@ def get_execution(engine: Engine, execution_id: str) -> ExecutionState:
     row = engine.store.read(lambda s: executions.by_id(s, execution_id))
     if row is None:
         raise ExecutionNotFound(execution_id)
-    return _state(row)
+    return state_of(row)
 
 
 def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
@@ -92,7 +92,7 @@ def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
     def work(session: Session) -> list[TaskExecution]:
         if executions.by_id(session, execution_id) is None:
             raise ExecutionNotFound(execution_id)
-        return [_task(row) for row in tasks.of_workflow(session, execution_id)]
+        return [task_of(row) for row in tasks.of_workflow(session, execution_id)]
 
     return engine.store.read(work)
 
@@ -130,7 +130,7 @@ def list_executions(
             before=before,
         )
     )
-    return [_state(row) for row in rows]
+    return [state_of(row) for row in rows]
 
 
 def count_executions(engine: Engine) -> dict[str, int]:
@@ -154,7 +154,8 @@ def explain(engine: Engine, execution_id: str) -> str:
     return engine.store.read(work)
 
 
-def _state(row: WorkflowRow) -> ExecutionState:
+def state_of(row: WorkflowRow) -> ExecutionState:
+    """An execution's row as it is shown."""
     return ExecutionState(
         id=row.id,
         name=row.name,
@@ -175,7 +176,8 @@ def _state(row: WorkflowRow) -> ExecutionState:
     )
 
 
-def _task(row: TaskRow) -> TaskExecution:
+def task_of(row: TaskRow) -> TaskExecution:
+    """A task's row as it is shown."""
     path = path_of(row.path)
     status = TaskStatus(row.status)
     if status is TaskStatus.SCHEDULED and row.iteration:
