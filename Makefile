@@ -33,7 +33,8 @@ lint: dev ## style, types, import contracts, migrations
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy $(CODE)
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/podium db check
+	state=$$(mktemp -d) && PODIUM_STATE_DIR=$$state $(VENV)/bin/podium db upgrade && \
+		PODIUM_STATE_DIR=$$state $(VENV)/bin/podium db check && rm -rf $$state
 
 clean: ## delete .venv, .podium and caches
 	rm -rf $(VENV) .podium build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
