@@ -58,11 +58,13 @@ class Execution:
             if root == "workflow":
                 if self._row is None or field not in _FIXED:
                     return False
-            elif (
-                root in self.program.nodes
-                and (root, path[: self.program.nodes[root].depth]) not in self._views
-            ) or root == ANY_ROOT:
+            elif root == ANY_ROOT:
                 return False
+            elif root in self.program.nodes:
+                read = self.program.nodes[root]
+                # A path means another iteration in a loop that is not around both.
+                if read.depth != _shared(read, node) or (root, path[: read.depth]) not in self._views:
+                    return False
         return True
 
     def resolve(self, session: Session | None, node: Node, path: Path, task_id: str) -> dict[str, Any]:

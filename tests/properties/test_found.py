@@ -1,0 +1,52 @@
+"""What random definitions and random faults have found, each by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.store.unit_of_work import Store
+from tests.properties.comparison import differences
+from tests.properties.reference import interpret
+from tests.runtime.harness import Harness, Shape
+from tests.runtime.work import TASK_DEFS
+
+Json = dict[str, Any]
+
+
+def task(ref: str, kind: str = "SIMPLE", **fields: Any) -> Json:
+    return {"name": "work", "taskReferenceName": ref, "type": kind, **fields}
+
+
+def reads(ref: str, **sources: str) -> Json:
+    return task(ref, inputParameters=sources)
+
+
+def loop(ref: str, times: int, *body: Json) -> Json:
+    condition = f"$.{ref}['iteration'] < $.limit"
+    given = {"limit": times}
+    return task(ref, "DO_WHILE", inputParameters=given, loopCondition=condition, loopOver=list(body))
+
+
+def fork(number: int, *branches: list[Json]) -> list[Json]:
+    ends = [branch[-1]["taskReferenceName"] for branch in branches]
+    return [
+        task(f"fork{number}", "FORK_JOIN", forkTasks=list(branches)),
+        task(f"join{number}", "JOIN", joinOn=ends),
+    ]
+
+
+def set_up(store: Store, *tasks: Json, shape: Shape | None = None) -> tuple[Harness, Json]:
+    harness = Harness(store, shape or Shape())
+    definition = {"name": "main", "version": 1, "tasks": list(tasks)}
+    harness.register({"taskDefs": TASK_DEFS, "workflows": [definition]})
+    return harness, definition
+
+
+def test_a_loop_that_reads_an_earlier_loop_sees_its_last_iteration(sqlite_store: Store) -> None:
+    loops = [loop("one", 2, task("a")), loop("two", 2, task("c"), reads("b", a="${a.output.n}"))]
+    harness, main = set_up(sqlite_store, *loops)
+
+    execution_id = harness.start("main")
+    harness.drain()
+
+    assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
