@@ -54,11 +54,13 @@ class Settlement:
         self.moves = Moves()
         # A list and not recursion: a thousand instant operators in a row must not use up the stack.
         self._todo: deque[Todo] = deque()
+        # Ends that the table is asked about; what this transaction has yet to write must be in it by then.
+        self._arrivals: deque[Todo] = deque()
 
     def finish(self) -> Moves:
         """Do what has become possible until nothing is left."""
-        while self._todo:
-            self._todo.popleft()()
+        while self._todo or self._arrivals:
+            (self._todo or self._arrivals).popleft()()
         return self.moves
 
     # how a claimed attempt ended
@@ -294,9 +296,17 @@ class Settlement:
         elif isinstance(following, BranchEnd):
             self._branch_end(execution, following.fork, path[: following.fork.depth])
         elif isinstance(following, LoopEnd):
-            self._loop_end(execution, following.loop, path[: following.loop.depth + 1])
+            loop = following.loop
+            self._arrive(execution, lambda: self._loop_end(execution, loop, path[: loop.depth + 1]))
         else:
-            ending.reached(self, execution)
+            self._arrive(execution, lambda: ending.reached(self, execution))
+
+    def _arrive(self, execution: Execution, arrival: Todo) -> None:
+        """An end that branches may still be on their way to, where not every JOIN waits for all."""
+        if execution.program.loose:
+            self._arrivals.append(arrival)
+        else:
+            arrival()
 
     def _reach(self, execution: Execution, node: Node, path: Path) -> None:
         task_id = new_id()
@@ -393,7 +403,7 @@ class Settlement:
                 self.ask(execution, fork.join, path)
         else:
             # A branch that no JOIN waits for may be the last of its loop's iteration, or of the execution.
-            ending.stray(self, execution, fork, path)
+            self._arrivals.append(lambda: ending.stray(self, execution, fork, path))
 
     def ask(self, execution: Execution, join: Node, path: Path) -> bool:
         """Complete a JOIN if all is done; the table alone decides. False: not yet, or it has ended already."""

@@ -50,3 +50,19 @@ def test_a_loop_that_reads_an_earlier_loop_sees_its_last_iteration(sqlite_store:
     harness.drain()
 
     assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
+
+
+def test_the_flow_goes_on_behind_a_join_although_the_last_branch_that_it_leaves_out_ends_with_it(
+    sqlite_store: Store,
+) -> None:
+    both, join = fork(1, [task("a")], [task("b"), task("c")])
+    case = [both, {**join, "joinOn": ["c"]}, task("after")]
+    choice = task(
+        "choice", "SWITCH", evaluatorType="value-param", expression="case", decisionCases={"x": case}
+    )
+    harness, main = set_up(sqlite_store, choice | {"inputParameters": {"case": "x"}})
+
+    execution_id = harness.start("main")
+    harness.drain()
+
+    assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
