@@ -148,6 +148,8 @@ def test_lists_are_newest_first_and_paged_by_id(store: Store) -> None:
     assert listed(3) == ["0009", "0008", "0007"]
     assert listed(3, before="0007") == ["0006", "0005", "0004"]
     assert listed(status="FAILED", name="order") == ["0009", "0007"]
+    assert listed(status="FAILED", before="0008") == ["0007", "0006"]
+    assert listed(status="'; no status") == []
     assert listed(correlation_id="c0", status=None) == ["0009", "0006", "0003", "0000"]
     assert listed(parent_id="p") == ["0003"]
     assert listed(version=4) == ["0004"]

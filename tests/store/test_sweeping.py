@@ -15,7 +15,7 @@ def test_due_are_live_tasks_whose_time_has_come_the_oldest_first(store: Store) -
     others = [
         task_row(ref="not yet", due_at=NOW + 1),
         task_row(ref="never"),
-        task_row(ref="ended", due_at=NOW - 9, status="COMPLETED"),
+        task_row(ref="ended", due_at=NOW - 9, status="COMPLETED", ended=NOW),
     ]
     add(store, workflow_row(), late, later, latest, *others)
 
