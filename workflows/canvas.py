@@ -106,7 +106,8 @@ def _canvases(order: Order, container: Container) -> Iterator[tuple[Node, Signat
         canvas = compile_canvas(order, node, path)
         yield node, canvas
         forks = node.operator is not None and node.operator.contains == "branches"
-        length = 1 if forks else len(segment(order, node, path))
+        # The chord's body is the JOIN already.
+        length = (2 if node.join else 1) if forks else len(segment(order, node, path))
         for covered in container.nodes[index : index + length]:
             for child in covered.children.values():
                 yield from _canvases(order, child)
