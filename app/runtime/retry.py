@@ -8,7 +8,8 @@ from workflows.model import RetryLogic, TaskDef
 from workflows.program import Node
 from workflows.status import TaskStatus
 
-_LONGEST_MS = 2**31 * 1000
+# What Conductor's integers end at.
+_LONGEST_MS = (2**31 - 1) * 1000
 
 
 def attempts_left(node: Node, attempt: int) -> bool:
