@@ -40,6 +40,7 @@ def register(engine: Engine, found: Definitions) -> Registered:
     """
 
     def work(session: Session) -> Registered:
+        definitions.lock(session)
         known = _known(session, found)
         warnings = [(d.name, f) for d in found.workflows for f in require_valid(d, **known)]
         changed_tasks = [d for d in found.tasks if _put_task(engine, session, d)]

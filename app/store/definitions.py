@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, text, update
 
 from app.store.statements import Statement
 from app.store.tables import program, task_def, workflow_def
@@ -19,8 +19,16 @@ _PROGRAM = Statement("a program", select(program.c.content).where(program.c.id =
 _HAS_PROGRAM = Statement("whether a program is stored", select(program.c.id).where(program.c.id == _p("id")))
 _INSERT_PROGRAM = Statement(
     "store a program",
-    insert(program).values(id=_p("id"), content=_p("content"), created=_p("now", BigInteger)),
+    # Both databases have ON CONFLICT; SQLAlchemy writes it in two ways.
+    text(
+        """
+        INSERT INTO program (id, content, created)
+        VALUES (:id, :content, :now)
+        ON CONFLICT (id) DO NOTHING
+        """
+    ).bindparams(_p("id"), _p("content"), _p("now", BigInteger)),
 )
+_LOCK = Statement("keep other registrations out", text("LOCK TABLE workflow_def IN SHARE ROW EXCLUSIVE MODE"))
 _VERSION = Statement(
     "a version of a definition",
     select(workflow_def.c.version, workflow_def.c.program_id, workflow_def.c.content).where(
@@ -98,6 +106,13 @@ _UPDATE_TASK_DEF = Statement(
     .where(task_def.c.name == _p("name"))
     .values(content=_p("content"), updated=_p("now", BigInteger)),
 )
+
+
+def lock(session: Session) -> None:
+    """Let one transaction register at a time, until this one ends; nobody who reads is kept waiting."""
+    # A transaction that writes is alone on SQLite.
+    if session.dialect.name == "postgresql":
+        session.run(_LOCK)
 
 
 def program_content(session: Session, program_id: str) -> str | None:

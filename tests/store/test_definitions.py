@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from app.runtime.clock import new_id
 from app.store import definitions, logs
-from app.store.unit_of_work import Store
+from app.store.unit_of_work import Session, Store
+from tests.store.racing import race
 from tests.store.rows import NOW
 
 
@@ -24,6 +25,35 @@ def test_a_program_is_stored_once(store: Store) -> None:
 
     assert store.read(lambda session: definitions.program_content(session, "p")) == '{"a": 1}'
     assert store.read(lambda session: definitions.program_content(session, "q")) is None
+
+
+def test_a_program_that_several_store_at_the_same_moment_is_stored_once(store: Store) -> None:
+    for n in range(10):
+
+        def put(program_id: str = f"p{n}") -> None:
+            store.transact(lambda session: definitions.store_program(session, program_id, "{}", NOW))
+
+        race(put, put, put, put)
+
+        assert store.read(lambda session, i=f"p{n}": definitions.program_content(session, i)) == "{}"  # type: ignore[misc]
+
+
+def test_of_several_who_register_at_the_same_moment_one_finds_nothing(store: Store) -> None:
+    def register(name: str) -> bool:
+        def work(session: Session) -> bool:
+            definitions.lock(session)
+            new = definitions.find(session, name, 1) is None
+            if new:
+                row = {"name": name, "version": 1, "program_id": "p", "content": "{}", "description": None}
+                definitions.insert_version(session, **row, now=NOW)
+            return definitions.put_task_def(session, name, "{}", NOW) and new
+
+        return store.transact(work)
+
+    for n in range(10):
+        found = race(*(lambda name=f"order{n}": register(name) for _ in range(4)))
+
+        assert sorted(found) == [False, False, False, True]
 
 
 def test_a_version_or_the_latest_is_found(store: Store) -> None:
