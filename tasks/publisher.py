@@ -104,7 +104,19 @@ class CeleryPublisher:
         return found
 
     def _canvas(self, canvas: Signature) -> None:
-        Signature.from_dict(dict(canvas), app=self._app).apply_async()
+        backend = self._app.backend
+        # Nobody waits for Celery's results. Left to itself, a chord subscribes to each of its parts' on Redis, and
+        # unsubscribes whenever Python collects them: from a server that has stopped since, that takes 20 s for each.
+        # The backend is this thread's own.
+        backend.add_pending_result = _unwatched
+        try:
+            Signature.from_dict(dict(canvas), app=self._app).apply_async()
+        finally:
+            del backend.add_pending_result
+
+
+def _unwatched(result: Any, **_: Any) -> Any:
+    return result
 
 
 def _forks(node: Node) -> bool:
