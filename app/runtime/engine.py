@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import straight
+from app.runtime import retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
@@ -134,6 +134,10 @@ class Engine:
         row = self.store.transact_once(work, patience=None)
         if row is None:
             return None
+        if node.definition.total_timeout_seconds and row.attempt:
+            # The claim did not know when the first attempt was scheduled.
+            overdue = retry.deadline(node.definition, self.clock(), row.first_scheduled, node.operator is not None)
+            self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
         given = orjson.loads(row.input)
         return Held(execution, node, path, row, claim, given, row.iteration)
 
