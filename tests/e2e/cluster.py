@@ -87,9 +87,7 @@ def celery_broker(request: pytest.FixtureRequest, platform: Platform) -> CeleryT
 
 
 @pytest.fixture
-def celery_backend_cluster(
-    request: pytest.FixtureRequest, platform: Platform
-) -> CeleryBackendCluster | None:
+def celery_backend_cluster(request: pytest.FixtureRequest, platform: Platform) -> CeleryBackendCluster | None:
     """pytest-celery's backend cluster; none where the broker or the database holds results."""
     if platform.backend != "redis":
         return None
@@ -169,8 +167,9 @@ def celery_beat(beat_container: Any) -> CeleryTestNode:
 
 
 @pytest.fixture
-def podium(settings: Settings, celery_setup: CeleryTestSetup, celery_beat: CeleryTestNode) -> Iterator[Podium]:
+def podium(
+    settings: Settings, celery_setup: CeleryTestSetup, celery_beat: CeleryTestNode
+) -> Iterator[Podium]:
     """A client of the running cluster."""
     with Podium(settings) as client:
         yield client
-

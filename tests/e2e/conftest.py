@@ -46,9 +46,7 @@ def nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="session")
-def home(
-    nodes: Nodes, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Home:
+def home(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Home:
     """Where the platform in use keeps its state."""
     return Home(nodes, tmp_path_factory.mktemp("e2e"), request)
 

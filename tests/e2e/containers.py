@@ -7,6 +7,7 @@ that they have on the host: a URL or a file that a test names is the same for al
 from __future__ import annotations
 
 import tempfile
+from typing import Any
 
 import pytest
 from pytest_celery import CeleryTestWorker, CeleryWorkerContainer
@@ -34,17 +35,13 @@ _SEEN = {str(path): {"bind": str(path), "mode": "rw"} for path in (REPOSITORY, t
 class BeatContainer(CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
     """Beat, with the sweeper in it."""
 
-    @property
-    def ready_prompt(self) -> str:
-        return "is starting"
+    ready_prompt = "is starting"
 
 
 class FlowerContainer(CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
     """Flower."""
 
-    @property
-    def ready_prompt(self) -> str:
-        return "Visit me at"
+    ready_prompt = "Visit me at"
 
 
 project_image = build(path=str(REPOSITORY), dockerfile="tests/e2e/Dockerfile", tag="podium/e2e:test")
@@ -81,7 +78,7 @@ flower_container = container(**_COMMON, command=fxtr("flower_command_line"), wra
 
 
 @pytest.fixture
-def default_worker_cls() -> type[CeleryTestWorker]:
+def default_worker_cls() -> Any:
     """pytest-celery's own."""
     return CeleryTestWorker
 

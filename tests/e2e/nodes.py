@@ -15,20 +15,16 @@ from tests.localcelery.vendors import LocalNode, wait_ready
 REPOSITORY = Path(__file__).parents[2]
 
 
-class LocalBeat(LocalNode, CeleryWorkerContainer):
+class LocalBeat(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
     """Beat, with the sweeper in it."""
 
-    @property
-    def ready_prompt(self) -> str:
-        return "is starting"
+    ready_prompt = "is starting"
 
 
-class LocalFlower(LocalNode, CeleryWorkerContainer):
+class LocalFlower(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
     """Flower."""
 
-    @property
-    def ready_prompt(self) -> str:
-        return "Visit me at"
+    ready_prompt = "Visit me at"
 
 
 def worker_command(name: str, concurrency: int) -> list[str]:

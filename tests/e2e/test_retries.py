@@ -54,7 +54,9 @@ def test_the_flow_goes_on_from_a_retry_that_succeeds(flow: Flow) -> None:
     branch = failing(flow, "branch", 1, policy)
 
     execution = flow.run(
-        flaky, fork([branch, flow.mark("b")], [flow.mark("c")]), flow.mark("last", {"n": flaky.output("attempt")})
+        flaky,
+        fork([branch, flow.mark("b")], [flow.mark("c")]),
+        flow.mark("last", {"n": flaky.output("attempt")}),
     )
 
     assert execution.output == {"ref": "last", "n": 2}

@@ -68,13 +68,16 @@ def service() -> Iterator[Service]:
 @everywhere
 def test_variables_scripts_and_jq_hand_on_values_with_their_types(flow: Flow) -> None:
     doubled = inline("$.n * 2", input={"n": workflow_input("n")})
-    picked = jq(
-        "{big: (.n > 40), list: [.n, .n + 1]}", input={"n": doubled.output("result")}
-    )
+    picked = jq("{big: (.n > 40), list: [.n, .n + 1]}", input={"n": doubled.output("result")})
     kept = set_variable(answer=picked.output("result"))
 
     execution = flow.run(
-        doubled, picked, kept, input={"n": 21}, output={"answer": variable("answer")}, variables={"answer": None}
+        doubled,
+        picked,
+        kept,
+        input={"n": 21},
+        output={"answer": variable("answer")},
+        variables={"answer": None},
     )
 
     assert execution.output == {"answer": {"big": True, "list": [42, 43]}}

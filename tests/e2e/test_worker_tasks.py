@@ -35,7 +35,9 @@ def test_the_output_of_a_plain_function_is_the_input_of_the_next(flow: Flow) -> 
 
 @pytest.mark.parametrize("value", [None, 7, "text", [1, {"a": 2}], {"k": None}, True, 0.5])
 def test_every_kind_of_result_is_an_output(flow: Flow, value: object) -> None:
-    execution = flow.run(simple("flow.echo", ref="echo", input={"value": workflow_input("v")}), input={"v": value})
+    execution = flow.run(
+        simple("flow.echo", ref="echo", input={"value": workflow_input("v")}), input={"v": value}
+    )
 
     expected = {} if value is None else value if isinstance(value, dict) else {"result": value}
     assert execution.get("echo").output == expected
