@@ -131,7 +131,7 @@ class Execution:
         pause = 0.01
         while True:
             state, news = self.state, False
-            for task in self.tasks:
+            for task in sorted(self.tasks, key=lambda task: task.ended or task.started or task.scheduled):
                 mark = (task.status, task.iteration)
                 if seen.get(task.id) != mark:
                     seen[task.id], news = mark, True

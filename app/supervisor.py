@@ -38,6 +38,10 @@ class UpError(PodiumError):
     """`podium up` can't start or can't go on."""
 
 
+class AlreadyUp(UpError):
+    """Another `podium up` runs on this state directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where to find what `podium up` runs, passwords left out."""
@@ -64,7 +68,8 @@ def run_up(
     the main thread; a second Ctrl-C kills what has not stopped yet.
 
     Raises:
-        UpError: already running on this state directory, or a process does not come up.
+        AlreadyUp: it runs on this state directory.
+        UpError: a process does not come up.
         FlowerAddressError: Flower's port is taken, or it would be open to the network.
         EmbeddedUnavailable: the embedded broker can't be started.
         BrokerUnavailable, StoreUnavailable: the broker or the database of the settings does not answer.
@@ -165,7 +170,7 @@ def _only_one(state_dir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UpError(
+            raise AlreadyUp(
                 f"podium up already runs on {state_dir} (process {file.read() or 'unknown'}); "
                 "stop it, or set PODIUM_STATE_DIR to another directory"
             ) from None

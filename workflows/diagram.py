@@ -1,6 +1,8 @@
-"""A definition as a picture: a Mermaid flowchart."""
+"""A definition as a picture: a Mermaid flowchart, which GitHub and most editors draw."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from workflows.model import WorkflowDef
 from workflows.program import BranchEnd, Container, LoopEnd, Next, Node, Program, first_of
@@ -12,19 +14,32 @@ _ROUND = ("WAIT", "SUB_WORKFLOW", "TERMINATE")
 def mermaid(definition: WorkflowDef) -> str:
     """The flowchart, the same text for the same definition."""
     program = Program(definition)
-    lines = ["flowchart TD", '  begin(("start"))', '  finish(("end"))']
     names = {ref: f"n{index}" for index, ref in enumerate(program.nodes)}
-    lines += [_node(node, names) for node in program.nodes.values()]
+    # `end` is a word of the language, so it stands in quotes; edges come last, because one inside a subgraph
+    # would draw the boxes at both of its ends into it.
+    lines = ["flowchart TD", '  begin(("start"))', '  finish(("end"))', *_boxes(program.root, names, "  ")]
     lines.append(f"  begin --> {_target(program.first(), names)}")
     lines += _edges(program.root, names)
     return "\n".join(lines)
 
 
-def _node(node: Node, names: dict[str, str]) -> str:
+def _boxes(container: Container, names: dict[str, str], pad: str) -> Iterator[str]:
+    for node in container.nodes:
+        yield pad + _box(node, names)
+        for child in node.children.values():
+            if child.kind == "loop":
+                yield f'{pad}subgraph {names[node.ref]}_body["{_safe(node.ref)}: each iteration"]'
+                yield from _boxes(child, names, pad + "  ")
+                yield f"{pad}end"
+            else:
+                yield from _boxes(child, names, pad)
+
+
+def _box(node: Node, names: dict[str, str]) -> str:
     left, right = _SHAPES.get(node.task.type, ("([", "])") if node.task.type in _ROUND else ("[", "]"))
     below = node.task.type if node.operator else node.worker
-    label = node.ref if below == node.ref else f"{node.ref}<br/><small>{below}</small>"
-    return f'  {names[node.ref]}{left}"{_safe(label)}"{right}'
+    label = _safe(node.ref) + ("" if below == node.ref else f"<br/><small>{_safe(below)}</small>")
+    return f'{names[node.ref]}{left}"{label}"{right}'
 
 
 def _edges(container: Container, names: dict[str, str]) -> list[str]:
@@ -62,4 +77,6 @@ def _target(following: Next, names: dict[str, str]) -> str:
 
 
 def _safe(text: str) -> str:
-    return text.replace('"', "#quot;")
+    # There are no escapes in quotes, only entities, which `#` begins.
+    special = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "\n": " ", "\r": " "}
+    return "".join(special.get(character, character) for character in text)

@@ -33,7 +33,7 @@ def operators_page() -> str:
     """The whole page, as Markdown."""
     known = {name: operator for name, operator in operators().items() if name == operator.type}
     parts = [_OPENING, "| Operator | |\n| --- | --- |"]
-    parts += [f"| [{name}](#{name.lower()}) | {_summary(operator)} |" for name, operator in known.items()]
+    parts += [f"| [{name}](#{name.lower()}) | {summary(operator)} |" for name, operator in known.items()]
     for operator in known.values():
         parts += ["", *_operator(operator)]
     parts += ["", _OUTCOMES]
@@ -41,13 +41,19 @@ def operators_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _summary(operator: Operator) -> str:
+def operator_section(operator: Operator) -> str:
+    """What the page says about one operator, as Markdown."""
+    return "\n".join(_operator(operator)) + "\n"
+
+
+def summary(operator: Operator) -> str:
+    """What an operator is for, in a sentence."""
     return (inspect.getdoc(operator) or "").split("\n")[0]
 
 
 def _operator(operator: Operator) -> Iterator[str]:
     sections = _sections(inspect.getdoc(operator) or "")
-    yield f"## {operator.type}\n\n{_summary(operator)}"
+    yield f"## {operator.type}\n\n{summary(operator)}"
     for name in SECTIONS:
         yield f"\n### {name}\n"
         if name == "Fields":

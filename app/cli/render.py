@@ -45,14 +45,15 @@ def status_text(status: str) -> Text:
 
 
 def duration(milliseconds: int) -> str:
-    """`350 ms`, `2.3 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    """`350 ms`, `2.3 s`, `3 min 20 s`, `2 h`, `3 d 4 h`."""
     if milliseconds < 1000:
         return f"{max(0, milliseconds)} ms"
     if milliseconds < 60_000:
         return f"{milliseconds / 1000:.1f} s"
     seconds = milliseconds // 1000
     unit, name, small, small_name = next(span for span in _SPANS if seconds >= span[0])
-    return f"{seconds // unit} {name} {seconds % unit // small} {small_name}"
+    rest = seconds % unit // small
+    return f"{seconds // unit} {name}" + (f" {rest} {small_name}" if rest else "")
 
 
 def moment(milliseconds: int | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.table import Table
 from rich.text import Text
 
-from app.cli.render import clock, counted, duration, moment, status_text, table, text
+from app.cli.render import clock, counted, duration, moment, status_text, text
 from app.cli.render_execution import took
 from app.operations.query import TaskExecution
 from app.operations.tree import ExecutionTree, TaskGroup, TaskTree
@@ -15,25 +16,70 @@ from app.operations.tree import ExecutionTree, TaskGroup, TaskTree
 Item = TaskTree | TaskGroup | ExecutionTree
 Logs = Mapping[str, Sequence[tuple[int, str, str]]]
 """By task id: (ms since the epoch, level, message)."""
-Row = tuple[Text, Text | str, str, str, Text, Text]
-"""Task, status, attempt, time, worker, and what there is to say."""
 
 _BRANCH, _LAST, _RULE, _SPACE = "├── ", "└── ", "│   ", "    "
-_NARROW = 100
-"""Columns below which there is no room for the worker's name."""
+_GAP = "  "
+_LEAST = 20
+"""Columns that a line beneath a row has at least, however deep it stands."""
 
 
-def tree_table(tree: ExecutionTree, logs: Logs, width: int) -> Table:
-    """One line for each attempt, indented below what contains it. `width`: of the terminal, in columns."""
-    with_worker = width >= _NARROW
-    columns = ("task", "status", "attempt", "time", *(["worker"] if with_worker else []), "")
-    made = table(*columns, right=["attempt", "time"], whole=["task", "status"])
-    for row in _list(tree.tasks, "", logs):
-        made.add_row(*(row if with_worker else (*row[:4], row[5])))
-    return made
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: Text
+    status: Text
+    attempt: str = ""
+    time: str = ""
+    worker: str = ""
+    said: tuple[str, ...] = ()
+    below: str = ""
+    """The tree's guides on lines beneath this one."""
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        return self.name, self.status, Text(self.attempt), Text(self.time), text(self.worker, "dim")
 
 
-def _list(items: Sequence[Item], guide: str, logs: Logs) -> Iterator[Row]:
+def tree_text(tree: ExecutionTree, logs: Logs, width: int) -> Text:
+    """One line for each attempt, indented below what contains it; what there is to say about it stands at its end,
+    or beneath it where a terminal of `width` columns has no room."""
+    head = _Row(Text("task"), Text("status"), "attempt", "time", "worker")
+    rows = list(_list(tree.tasks, "", logs))
+    widths = [
+        max(cell.cell_len for cell in column)
+        for column in zip(*(r.cells for r in [head, *rows]), strict=True)
+    ]
+    if sum(widths) + len(_GAP) * len(widths) > width:
+        widths.pop()
+    lines = [_line(head, widths, "bold")]
+    for row in rows:
+        line = _line(row, widths)
+        room = width - sum(widths) - len(_GAP) * len(widths)
+        if len(row.said) == 1 and "\n" not in row.said[0] and len(row.said[0]) <= room:
+            lines.append(Text.assemble(line, _GAP, text(row.said[0])))
+        else:
+            lines += [line, *_beneath(row, width)]
+    return Text("\n", no_wrap=True, overflow="ignore").join(lines)
+
+
+def _line(row: _Row, widths: Sequence[int], style: str = "") -> Text:
+    line = Text(style=style)
+    # The last column, the worker's name, goes first where there is no room.
+    for cell, columns, right in zip(row.cells, widths, (False, False, True, True, False), strict=False):
+        space = " " * (columns - cell.cell_len)
+        line.append_text(Text.assemble(space, cell, _GAP) if right else Text.assemble(cell, space, _GAP))
+    line.rstrip()
+    return line
+
+
+def _beneath(row: _Row, width: int) -> Iterator[Text]:
+    guide = row.below + _GAP
+    for said in row.said:
+        for paragraph in text(said).plain.splitlines():
+            for part in textwrap.wrap(paragraph, max(_LEAST, width - len(guide))):
+                yield Text.assemble((guide, "dim"), part)
+
+
+def _list(items: Sequence[Item], guide: str, logs: Logs) -> Iterator[_Row]:
     for number, item in enumerate(items, 1):
         last = number == len(items)
         yield from _item(
@@ -41,58 +87,59 @@ def _list(items: Sequence[Item], guide: str, logs: Logs) -> Iterator[Row]:
         )
 
 
-def _item(item: Item, guide: str, below: str, logs: Logs) -> Iterator[Row]:
+def _item(item: Item, guide: str, below: str, logs: Logs) -> Iterator[_Row]:
     inside: Sequence[Item]
     if isinstance(item, TaskTree):
-        yield from _attempts(item, guide, below, logs)
         inside = (*item.groups, *item.children)
+        yield from _attempts(item, guide, below, logs)
     elif isinstance(item, ExecutionTree):
-        yield _child(item, guide)
         inside = item.tasks
+        yield _child(item, guide, below)
     else:
-        yield Text.assemble((guide, "dim"), (_group(item), "italic")), "", "", "", Text(), Text()
         inside = item.tasks
+        yield _Row(Text.assemble((guide, "dim"), (_group(item), "italic")), Text())
     yield from _list(inside, below, logs)
 
 
-def _attempts(tree: TaskTree, guide: str, below: str, logs: Logs) -> Iterator[Row]:
-    more = _RULE if tree.groups or tree.children else _SPACE
+def _attempts(tree: TaskTree, guide: str, below: str, logs: Logs) -> Iterator[_Row]:
+    beneath = below + (_RULE if tree.groups or tree.children else _SPACE)
     for number, task in enumerate(tree.attempts):
         kind = f" {task.type}" if task.type != task.ref else ""
         name = (
-            Text.assemble((guide, "dim"), text(task.ref, "bold"), text(kind, "dim"))
-            if number == 0
-            else Text.assemble((below + more, "dim"), ("again", "dim"))
+            Text.assemble((beneath, "dim"), ("again", "dim"))
+            if number
+            else Text.assemble((guide, "dim"), text(task.ref, "bold"), text(kind, "dim"))
         )
-        said = [
-            _said(task, tree),
-            *(f"{clock(at)} {level} {line}" for at, level, line in logs.get(task.id, ())),
-        ]
-        yield (
+        logged = [f"{clock(at)} {level} {line}" for at, level, line in logs.get(task.id, ())]
+        yield _Row(
             name,
             status_text(task.status),
             str(task.attempt + 1),
             took(task),
-            text(task.worker, "dim"),
-            text("\n".join(line for line in said if line)),
+            task.worker or "",
+            tuple(line for line in (_said(task, tree), *logged) if line),
+            beneath,
         )
 
 
 def _said(task: TaskExecution, tree: TaskTree) -> str:
     if task.reason:
         return task.reason
-    if not task.status.terminal and task.due_at is not None:
+    if not task.status.terminal and task.due_at is not None and task.worker is None:
         return f"until {moment(task.due_at)}"
     loops = [group for group in tree.groups if group.kind == "loop"]
     return counted(len(loops), "iteration") if loops else ""
 
 
-def _child(tree: ExecutionTree, guide: str) -> Row:
+def _child(tree: ExecutionTree, guide: str, below: str) -> _Row:
     state = tree.execution
-    name = Text.assemble((guide, "dim"), text(f"{state.name} {state.version}", "bold"))
-    took = duration(state.ended - state.created) if state.ended else ""
-    said = f"{state.id}: {state.reason}" if state.reason else state.id
-    return name, status_text(state.status), "", took, Text(), text(said, "dim")
+    return _Row(
+        Text.assemble((guide, "dim"), text(f"{state.name} {state.version}", "bold")),
+        status_text(state.status),
+        time=duration(state.ended - state.created) if state.ended else "",
+        said=(f"{state.id}: {state.reason}" if state.reason else state.id,),
+        below=below + (_RULE if tree.tasks else _SPACE),
+    )
 
 
 def _group(group: TaskGroup) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.operations.query import ExecutionState, TaskExecution
@@ -69,6 +70,16 @@ def _flat(tree: TaskTree) -> list[Document]:
             if document["subWorkflowId"] == child.execution.id:
                 document["subWorkflow"] = tree_document(child)
     return found + [d for group in tree.groups for task in group.tasks for d in _flat(task)]
+
+
+def logs_added(document: Document, logs: Mapping[str, Sequence[tuple[int, str, str]]]) -> Document:
+    """A tree's document whose tasks, sub-workflows' too, have `logs`; given by task id as (ms, level, message)."""
+    for task in document["tasks"]:
+        lines = logs.get(task["taskId"], ())
+        task["logs"] = [{"createdTime": at, "level": level, "log": line} for at, level, line in lines]
+        if "subWorkflow" in task:
+            logs_added(task["subWorkflow"], logs)
+    return document
 
 
 def worker_document(worker: Worker) -> Document:

@@ -31,9 +31,9 @@ def _database() -> Iterator[tuple[Engine, str]]:
 @podium_command("upgrade", ("podium db upgrade", "before the processes of a new release start"))
 @json_option()
 def upgrade(as_json: bool) -> None:
-    """Bring the database to the schema of this version, all of it or nothing.
+    """Bring the database to the schema of this version.
 
-    Safe in any number of processes at once. 'podium up' does it by itself.
+    All of it or nothing, safe in any number of processes at once. 'podium up' does it by itself.
     """
     with _database() as (engine, url):
         before = migrations.current(engine)
@@ -52,9 +52,9 @@ def upgrade(as_json: bool) -> None:
 @json_option()
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
-    """Say whether the database has the schema of this version, table by table and index by index.
+    """Say whether the database has the schema of this version.
 
-    Exit code 5 when it needs an upgrade, 1 when somebody has changed its tables.
+    Compared table by table, index by index. Exit code 5 when it needs an upgrade, 1 when somebody has changed its tables.
     """
     with _database() as (engine, url):
         migrations.check(engine)
@@ -71,7 +71,7 @@ def check(ctx: click.Context, as_json: bool) -> None:
 @podium_command("current", ("podium db current", "what is there, and what this version needs"))
 @json_option()
 def show_current(as_json: bool) -> None:
-    """Show the schema that the database has, and the one that this version needs."""
+    """Show the database's schema and the one that is needed."""
     with _database() as (engine, url):
         found = migrations.current(engine)
     if as_json:

@@ -11,7 +11,7 @@ from app.cli.connection import connected
 from app.cli.output import show, width, write_json
 from app.cli.render import text
 from app.cli.render_execution import execution_grid
-from app.cli.render_tree import Logs, tree_table
+from app.cli.render_tree import Logs, tree_text
 from app.operations.documents import logs_added, tree_document
 from app.operations.query import TaskExecution
 from app.operations.tree import ExecutionTree, TaskTree
@@ -36,7 +36,7 @@ def command(execution_id: str, logs: bool, as_json: bool) -> None:
             write_json(logs_added(tree_document(tree), lines) if logs else tree_document(tree))
         else:
             explanation = None if tree.execution.status.terminal else execution.explain()
-            show(execution_grid(tree.execution, explanation), text(""), tree_table(tree, lines, width()))
+            show(execution_grid(tree.execution, explanation), text(""), tree_text(tree, lines, width()))
 
 
 def _all(tree: ExecutionTree) -> Iterator[TaskExecution]:
