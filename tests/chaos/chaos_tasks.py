@@ -1,4 +1,4 @@
-"""Worker tasks that leave a line for each time they ran, and a way to make the worker's database lie."""
+"""Worker tasks that are interrupted, and a database that answers commits with errors although it carries them out."""
 
 from __future__ import annotations
 
@@ -12,44 +12,53 @@ from typing import Any
 import psycopg
 from celery import signals
 
+from app.bootstrap import process
 from app.celery import app
 from tasks.context import podium_context
+from tests.e2e.flow_tasks import add_line
+
+EVERY = int(os.environ.get("CHAOS_FAULT_EVERY", "0"))
+"""Of each so many commits of a pool process the answer to one is lost; 0: of none."""
 
 
 @app.task(name="chaos.step")
 def step(out: str, seconds: float = 0.05) -> dict[str, Any]:
-    """Work for a while; the line is written at the end, as an effect would be."""
+    """Write down that the work of this attempt has begun, and do it."""
     context = podium_context()
     assert context is not None
+    add_line(out, f"{context.execution_id} {context.ref} {context.attempt} {os.getpid()}")
     time.sleep(seconds)
-    with open(out, "a", encoding="utf-8") as file:
-        file.write(f"{context.execution_id} {context.ref} {context.attempt}\n")
-    return {"attempt": context.attempt}
+    return {"ref": context.ref}
 
 
 @app.task(name="chaos.poison")
 def poison(out: str) -> None:
-    """Kill the process that runs it."""
-    with open(out, "a", encoding="utf-8") as file:
-        file.write("poison\n")
+    """Kill the process that runs this."""
+    context = podium_context()
+    assert context is not None
+    add_line(out, f"{context.ref} {context.attempt}")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _lie(**_: Any) -> None:
-    """Every so many commits are carried out and answered with an error."""
-    from app.bootstrap import process
-
-    every = int(os.environ.get("PODIUM_ENV_LIE_EVERY", "0"))
-    if not every:
-        return
-    store, count = process().store, itertools.count(1)
-    error = sqlite3.OperationalError if store.engine.dialect.name == "sqlite" else psycopg.OperationalError
+def _lose_answers() -> None:
+    """From here on this process's database carries out commits and then says that it has not."""
+    store = process().store
+    lost: type[Exception] = sqlite3.OperationalError
+    if store.engine.dialect.name == "postgresql":
+        lost = psycopg.OperationalError
+    commits = itertools.count(1)
 
     def fault(point: str) -> None:
-        if point == "after commit" and next(count) % every == 0:
-            raise error("the answer to the commit was lost (simulated)")
+        if point == "after commit" and next(commits) % EVERY == 0:
+            add_line(os.environ["CHAOS_FAULT_LOG"], str(os.getpid()))
+            raise lost("the connection broke after the commit (simulated)")
 
     store.fault = fault
 
 
-signals.worker_process_init.connect(_lie, weak=False)
+def _on_child(**_: object) -> None:
+    if EVERY:
+        _lose_answers()
+
+
+signals.worker_process_init.connect(_on_child, weak=False)

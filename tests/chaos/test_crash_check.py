@@ -1,7 +1,4 @@
-"""The crash check that other engines were put through: 40 executions of 5 steps of 50 ms, and something dies.
-
-Temporal needs 25 s for it, DBOS ends 38 of 40, plain Celery 30.
-"""
+"""The check that other engines were put through: 40 executions of 5 steps of 50 ms, and something dies after 1 s."""
 
 from __future__ import annotations
 
@@ -11,101 +8,114 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pytest_celery import CeleryTestNode, CeleryTestSetup
 
-from app.client import Execution
-from tests.chaos.stack import Stack, wait_for
+from app.client import Execution, Podium
+from app.runtime.settle import WORKER_LOST
+from tests.chaos.faults import lose
+from tests.e2e.flow import wait_for
+from tests.e2e.platforms import Platform
 from workflows.builder import simple, workflow
 from workflows.status import TaskStatus, WorkflowStatus
 
-EXECUTIONS, STEPS = 40, 5
-MakeStack = Callable[..., Stack]
+EXECUTIONS = 40
+REFS = tuple(f"step{number}" for number in range(1, 6))
+LIMIT_SECONDS = 10.0
 
 
-def start_all(stack: Stack, out: Path) -> list[Execution]:
-    steps = [simple("chaos.step", ref=f"step{n}", input={"out": str(out)}) for n in range(STEPS)]
-    stack.podium.register(workflow("five")(*steps))
-    return [stack.podium.start("five") for _ in range(EXECUTIONS)]
+class Check:
+    """The executions of one check, and what their steps wrote down."""
 
+    def __init__(self, podium: Podium, out: Path, report: Callable[[str], None]) -> None:
+        self._podium, self._out, self._report = podium, out, report
+        self.executions: list[Execution] = []
 
-def assert_all_ended_once(executions: list[Execution], out: Path) -> None:
-    """Every execution completed, and no step ran again after it had completed."""
-    ran = Counter(tuple(line.split()) for line in out.read_text().splitlines())
-    assert max(ran.values()) == 1, "an attempt ran twice"
-    for execution in executions:
-        assert execution.status is WorkflowStatus.COMPLETED
-        rows = execution.tasks
-        completed = {row.ref: row.attempt for row in rows if row.status is TaskStatus.COMPLETED}
-        assert sorted(completed) == [f"step{n}" for n in range(STEPS)]
-        for (execution_id, ref, attempt), _count in ran.items():
-            if execution_id == execution.id:
-                assert int(attempt) <= completed[ref], "a completed step ran again"
+    def run(self, incident: Callable[[], None]) -> None:
+        """Start all, have something happen after a second, wait for all; at most 10 s may pass from then."""
+        steps = [simple("chaos.step", ref=ref, input={"out": str(self._out)}) for ref in REFS]
+        self._podium.register(workflow("crash_check")(*steps))
+        began = time.monotonic()
+        self.executions = [self._podium.start("crash_check") for _ in range(EXECUTIONS)]
+        wait_for("a second has passed", lambda: time.monotonic() - began >= 1)
+        struck = time.monotonic()
+        open_then = self.open()
+        incident()
+        wait_for("all have ended", lambda: not self.open(), 60)
+        took = time.monotonic() - struck
+        self._report(f"{EXECUTIONS} of {EXECUTIONS} after {took:.1f} s ({open_then} were open)")
+        assert open_then > 0
+        assert took < LIMIT_SECONDS
+
+    def open(self) -> int:
+        """How many executions have not ended."""
+        return len(self._podium.executions(status="RUNNING", limit=EXECUTIONS))
+
+    def begun(self) -> Counter[tuple[str, str, int]]:
+        """How often each attempt's work has begun, by (execution, reference, attempt)."""
+        rows = [line.split() for line in self._out.read_text().splitlines()]
+        return Counter((execution, ref, int(attempt)) for execution, ref, attempt, _pid in rows)
+
+    def reasons(self) -> Counter[str | None]:
+        """Why attempts failed."""
+        return Counter(task.reason for e in self.executions for task in e.tasks if task.retried)
+
+    def judge(self) -> None:
+        """All have completed, and no step that was completed has run again."""
+        begun = self.begun()
+        assert {count for count in begun.values()} == {1}
+        latest: dict[tuple[str, str], int] = {}
+        for execution, ref, attempt in begun:
+            latest[execution, ref] = max(attempt, latest.get((execution, ref), 0))
+        for execution in self.executions:
+            assert execution.status is WorkflowStatus.COMPLETED
+            completed = [task for task in execution.tasks if task.status is TaskStatus.COMPLETED]
+            assert [task.ref for task in completed] == list(REFS)
+            assert all(latest[execution.id, task.ref] == task.attempt for task in completed)
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+def check(podium: Podium, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Check:
+    """The check on this test's cluster; its times are shown."""
+
+    def report(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{request.node.name}: {line}")
+
+    return Check(podium, tmp_path / "begun", report)
 
 
-def test_a_worker_that_is_killed_costs_seconds_and_no_execution(make_stack: MakeStack, out: Path) -> None:
-    stack = make_stack("tests.chaos.chaos_tasks")
-    stack.beat()
-    stack.worker("one")
-    stack.worker("two")
+def test_a_worker_is_killed_and_not_restarted(check: Check, celery_setup: CeleryTestSetup) -> None:
+    check.run(celery_setup.worker_cluster[1].kill)
 
-    began = time.monotonic()
-    executions = start_all(stack, out)
-    time.sleep(max(0.0, 1 - (time.monotonic() - began)))
-    stack.kill("one")
-    killed = time.monotonic()
-    left = stack.running()
-    wait_for("all executions end", lambda: stack.running() == 0, 60)
-    took = time.monotonic() - killed
-
-    print(f"\n{left} were running; all {EXECUTIONS} had ended {took:.1f} s after the kill")
-    assert left > 0
-    assert took < 10
-    assert_all_ended_once(executions, out)
+    check.judge()
+    assert check.reasons()[WORKER_LOST] > 0
 
 
-def test_a_broker_that_comes_back_empty_loses_no_execution(make_stack: MakeStack, out: Path) -> None:
-    stack = make_stack("tests.chaos.chaos_tasks")
-    stack.beat()
-    stack.worker("one")
-    stack.worker("two")
-
-    executions = start_all(stack, out)
-    stack.lose_broker()
-    left = stack.running()
-    wait_for("all executions end", lambda: stack.running() == 0, 60)
-
-    assert left > 0
-    assert_all_ended_once(executions, out)
-
-
-def test_commits_that_are_carried_out_and_answered_with_an_error_do_no_harm(
-    make_stack: MakeStack, out: Path
+def test_the_broker_is_killed_and_comes_back_empty(
+    check: Check, broker: CeleryTestNode, platform: Platform
 ) -> None:
-    stack = make_stack("tests.chaos.chaos_tasks")
-    stack.beat()
-    lying = {"PODIUM_ENV_LIE_EVERY": "7"}
-    stack.worker("one", more=lying)
-    stack.worker("two", more=lying)
+    check.run(lambda: lose(broker, platform))
 
-    executions = start_all(stack, out)
-    wait_for("all executions end", lambda: stack.running() == 0, 60)
-
-    assert_all_ended_once(executions, out)
+    check.judge()
 
 
-def test_a_task_that_kills_its_process_ends_by_its_retry_policy(make_stack: MakeStack, out: Path) -> None:
-    stack = make_stack("tests.chaos.chaos_tasks")
-    stack.beat()
-    stack.worker("one")
-    poisonous = simple("chaos.poison", ref="poison", input={"out": str(out)}, retry_count=2)
-    stack.podium.register(workflow("poisoned")(poisonous))
+class TestDatabaseThatLosesAnswers:
+    """Of each pool process every 20th commit is carried out and answered with an error."""
 
-    state = stack.podium.start("poisoned").wait(timeout=60)
+    @pytest.fixture
+    def fault_log(self, tmp_path: Path) -> Path:
+        """A line for each commit whose answer was lost."""
+        return tmp_path / "lost-answers"
 
-    assert state.status is WorkflowStatus.FAILED
-    assert "was killed" in (state.reason or "")
-    assert out.read_text().splitlines() == ["poison"] * 3
+    @pytest.fixture
+    def default_worker_env(self, default_worker_env: dict[str, str], fault_log: Path) -> dict[str, str]:
+        """Workers with the fault."""
+        return {**default_worker_env, "CHAOS_FAULT_EVERY": "20", "CHAOS_FAULT_LOG": str(fault_log)}
+
+    def test_a_worker_is_killed_and_not_restarted(
+        self, check: Check, celery_setup: CeleryTestSetup, fault_log: Path
+    ) -> None:
+        check.run(celery_setup.worker_cluster[1].kill)
+
+        check.judge()
+        assert len(fault_log.read_text().splitlines()) >= 5

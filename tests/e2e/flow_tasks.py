@@ -117,10 +117,11 @@ def large(size: int) -> str:
 
 @app.task(name="flow.hold")
 def hold(out: str, release: str) -> dict[str, int]:
-    """Write down the process, then go on only when the file `release` is there."""
+    """Write down the process, and go on only when there is a file `release` with the attempt's number behind it."""
     context = podium_context()
     assert context is not None
-    add_line(out, f"{context.ref} {context.attempt} pid {os.getpid()}")
-    while not Path(release).exists():
+    add_line(out, f"{context.ref} {context.attempt} begun {os.getpid()}")
+    while not Path(f"{release}{context.attempt}").exists():
         time.sleep(0.01)
+    add_line(out, f"{context.ref} {context.attempt} left")
     return {"attempt": context.attempt}
