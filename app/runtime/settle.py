@@ -271,7 +271,7 @@ class Settlement:
     def _go_on(self, execution: Execution, node: Node, path: Path, row: TaskRow, outcome: Outcome) -> None:
         """Make ready what follows a task that was written down."""
         for join in node.joins:
-            self.ask(execution, join, path[: join.depth])
+            self._arrivals.append(lambda join=join: self.ask_if_ready(execution, join, path[: join.depth]))  # type: ignore[misc]
         match outcome:
             case Done():
                 self.follow(execution, node.after, path)

@@ -89,7 +89,8 @@ class _Scope:
 
     def read(self) -> str:
         text = str(self.draw(st.sampled_from(self.known)))
-        return f"is {text}" if self.chance(5) else text
+        # Of an object as text the order of the keys would count.
+        return text if text.endswith(".output}") or not self.chance(5) else f"is {text}"
 
     def numeric_read(self) -> str:
         return str(self.draw(st.sampled_from(self.numeric)))

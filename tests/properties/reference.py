@@ -180,12 +180,12 @@ class _Run:
 
     def again(self, task: Json, given: Json, path: Path, number: int) -> bool:
         # The conditions that `definitions.py` writes: a limit, or a limit and an even number of a task inside.
-        watched = re.search(r"\$\.(\w+)\.n % 2", task["loopCondition"])
-        even = True
+        watched = re.search(r"\$\.(\w+)\.n % 2", task.get("loopCondition", ""))
+        even = "loopCondition" in task
         if watched:
             ran = self.result.tasks[watched[1], (*path, number)]
             even = ran.output["n"] % 2 == 0
-        return number < (given["limit"] or 0) and even
+        return even and number < (given["limit"] or 0)
 
     def sub_workflow(self, task: Json, given: Json, path: Path) -> None:
         child = interpret(self.definitions, task["subWorkflowParam"]["name"], given)
@@ -195,6 +195,7 @@ class _Run:
         attempts = task.get("retryCount", 0) + 1 if status == "FAILED" else 1
         if not child.exact and (status == "COMPLETED" or task.get("optional") or task.get("permissive")):
             raise Undetermined
+        self.result.exact = self.result.exact and child.exact
         output = {**child.output, "subWorkflowId": "some"}
         if status == "COMPLETED":
             self.put(task, path, output, child=child)

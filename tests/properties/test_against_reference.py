@@ -35,7 +35,8 @@ def ends_as_the_reference_says(store: Store, drawn: Drawn, shape: Shape, seed: i
     execution_id = harness.start("main", drawn.given)
     harness.drain(random.Random(seed))
 
-    assert not differences(harness, execution_id, expected), harness.picture()
+    found = differences(harness, execution_id, expected)
+    assert not found, "\n".join([*found, harness.picture()])
     assert set(calls_by_task(harness).values()) <= {1}
 
 

@@ -66,3 +66,20 @@ def test_the_flow_goes_on_behind_a_join_although_the_last_branch_that_it_leaves_
     harness.drain()
 
     assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
+
+
+def test_a_join_that_leaves_out_a_branch_waits_for_the_case_of_a_switch_that_it_names(
+    sqlite_store: Store,
+) -> None:
+    case = [task("b1"), task("b2")]
+    choice = task(
+        "choice", "SWITCH", evaluatorType="value-param", expression="case", decisionCases={"x": case}
+    )
+    both, join = fork(1, [task("a")], [choice | {"inputParameters": {"case": "x"}}])
+    after = reads("after", b="${b2.output.n}")
+    harness, main = set_up(sqlite_store, both, {**join, "joinOn": ["choice"]}, after)
+
+    execution_id = harness.start("main")
+    harness.drain()
+
+    assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
