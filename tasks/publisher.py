@@ -16,7 +16,6 @@ from app.errors import BrokerUnavailable
 from app.runtime.ports import Send, SendHeads
 from config.urls import redact
 from workflows.canvas import HEADER, batch, compile_canvas, segment
-from workflows.program import Node
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class CeleryPublisher:
         if isinstance(send, SendHeads):
             for message in _divided(send):
                 self._straight([message])
-        elif _forks(send.node):
+        elif send.branches:
             canvas = compile_canvas(send.order, send.node, send.path, send.attempt)
             self._canvas(canvas)
         else:
@@ -117,10 +116,6 @@ class CeleryPublisher:
 
 def _unwatched(result: Any, **_: Any) -> Any:
     return result
-
-
-def _forks(node: Node) -> bool:
-    return node.operator is not None and node.operator.contains == "branches"
 
 
 def _divided(send: SendHeads) -> list[Signature]:

@@ -70,6 +70,8 @@ class Send:
     node: Node
     path: Path
     attempt: int = 0
+    branches: bool = False
+    """Of a fork that has been decided: its branches and not itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -385,7 +385,7 @@ class Settlement:
             for head in alone:
                 self._todo.append(lambda head=head: self._reach(execution, head, path))  # type: ignore[misc]
         else:
-            self._send(execution, fork, path, 0)
+            self.moves.sends.append(Send(self.engine.order(execution), fork, path, branches=True))
 
     def _sendable(self, head: Node) -> bool:
         if head.task.start_delay:

@@ -83,3 +83,14 @@ def test_a_join_that_leaves_out_a_branch_waits_for_the_case_of_a_switch_that_it_
     harness.drain()
 
     assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
+
+
+def test_a_fork_whose_message_is_lost_before_it_was_decided_is_sent_again(sqlite_store: Store) -> None:
+    inner = fork(2, [task("a")], [task("b")])
+    harness, main = set_up(sqlite_store, *fork(1, inner, [task("c")]))
+
+    execution_id = harness.start("main")
+    harness.wire.lose_all()
+    harness.drain()
+
+    assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ class Harness:
         self.now = BEGIN_MS
         self.here = _Here()
         self.calls: list[Call] = []
+        self.on_call: Callable[[Call], None] | None = None
         self.wire = Wire(self.shape.chords, self.queue, self.point)
         settings = Settings(
             state_dir=Path("unused"),
@@ -113,6 +114,8 @@ class Harness:
         assert hand is not None
         assert hand.owner is not None
         self.calls.append(Call(name, attempt, hand.owner.id))
+        if self.on_call is not None:
+            self.on_call(self.calls[-1])
         self.point("work")
         self.here.calls_left -= 1
         if self.here.calls_left <= 0:

@@ -79,6 +79,11 @@ class Wire(CeleryPublisher):
         """Take a message out; `index` counts from the oldest and starts over at the end."""
         return self.queue.pop(index % len(self.queue))
 
+    def lose_all(self) -> None:
+        """The broker comes back empty, and the backend with it."""
+        self.queue.clear()
+        self._parts.clear()
+
     def ended(self, message: Message) -> None:
         """What Celery does when a task has returned: send the rest of the chain, tell the chord."""
         if message.chain:

@@ -14,8 +14,8 @@ NAMES = ("work", "far", "limited", "flaky", "later", "broken", "fatal")
 at once or after a delay; broken: fails always, retried once; fatal: fails with an error that is not retried."""
 FAILURES = {"flaky": 1, "later": 1, "broken": 10**9, "fatal": 10**9}
 """How many attempts fail."""
-RETRIES = {"broken": 1, "fatal": 5}
-"""retryCount of those that end by failing; of the others it is large: lost attempts count too."""
+RETRIES = {"broken": 1}
+"""retryCount; of the others it is large, because lost attempts count too."""
 DELAY_SECONDS = 30
 
 TASK_DEFS = [
