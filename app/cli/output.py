@@ -46,7 +46,8 @@ def show(*renderables: Any) -> None:
 def write(text: str) -> None:
     """Write text and a newline to stdout, whatever encoding it has."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    # Whether there are colours is decided when they are made: click is to leave them alone.
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
 
 
 def write_json(document: Any, *, lines: bool = False) -> None:

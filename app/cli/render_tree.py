@@ -55,9 +55,11 @@ def tree_text(tree: ExecutionTree, logs: Logs, width: int) -> Text:
         line = _line(row, widths)
         room = width - sum(widths) - len(_GAP) * len(widths)
         if len(row.said) == 1 and "\n" not in row.said[0] and len(row.said[0]) <= room:
-            lines.append(Text.assemble(line, _GAP, text(row.said[0])))
+            lines.append(Text.assemble(line, text(row.said[0])))
         else:
             lines += [line, *_beneath(row, width)]
+    for line in lines:
+        line.rstrip()
     return Text("\n", no_wrap=True, overflow="ignore").join(lines)
 
 
@@ -67,7 +69,6 @@ def _line(row: _Row, widths: Sequence[int], style: str = "") -> Text:
     for cell, columns, right in zip(row.cells, widths, (False, False, True, True, False), strict=False):
         space = " " * (columns - cell.cell_len)
         line.append_text(Text.assemble(space, cell, _GAP) if right else Text.assemble(cell, space, _GAP))
-    line.rstrip()
     return line
 
 

@@ -22,9 +22,9 @@ from app.cli.output import plain, write, write_json
 @click.option("--output", type=JsonValue(), help="The task's output, a JSON object. Not given: {}.")
 @json_option()
 def command(execution_id: str, ref: str, output: Any, as_json: bool) -> None:
-    """Complete a task that waits, with an output; the flow goes on.
+    """Complete a task that waits, with an output.
 
-    REF is the taskReferenceName; in a loop with its iteration, or without for the latest that is open.
+    The flow goes on. REF is the taskReferenceName; in a loop with its iteration, or without for the latest that is open.
     """
     with connected() as podium:
         podium.complete_task(execution_id, ref, output, actor=actor())

@@ -21,7 +21,10 @@ from app.cli.render_definitions import definitions_table, task_definitions_table
 @click.option("--tasks", is_flag=True, help="Task definitions.")
 @json_option()
 def command(name: str | None, version: int | None, tasks: bool, as_json: bool) -> None:
-    """List registered definitions, or print one (NAME) as JSON."""
+    """List registered definitions, or print one.
+
+    With NAME the definition is printed as JSON, as it can be registered again.
+    """
     if (version is not None and name is None) or (tasks and name is not None):
         raise click.UsageError("--version belongs to a NAME, --tasks stands alone")
     with connected() as podium:

@@ -38,7 +38,10 @@ def command(
     before: str | None,
     as_json: bool,
 ) -> None:
-    """List executions that fit every option given, the newest first."""
+    """List executions, the newest first.
+
+    Those that fit every option given; sub-workflows are executions too.
+    """
     with connected() as podium:
         found = podium.executions(
             status=status,

@@ -23,7 +23,10 @@ from workflows.reference import operator_section
 @click.argument("type_name", metavar="[TYPE]", required=False)
 @json_option()
 def command(type_name: str | None, as_json: bool) -> None:
-    """List the operators, or explain one (TYPE). Every other task type is a worker task."""
+    """List the operators, or explain one.
+
+    Every other task type is a worker task.
+    """
     if type_name is None:
         found = [operator for name, operator in operators().items() if name == operator.type]
         if as_json:

@@ -27,7 +27,10 @@ from app.operations.tree import ExecutionTree, TaskTree
 @click.option("--logs", is_flag=True, help="With the lines that worker tasks have logged.")
 @json_option("Print one JSON document: the execution, and `tasks` with every attempt.")
 def command(execution_id: str, logs: bool, as_json: bool) -> None:
-    """Show an execution's tasks as a tree: status, attempt, time, worker, reason."""
+    """Show an execution's tasks as a tree.
+
+    One line for each attempt: status, number, time, worker, reason. Tasks that were not reached are absent.
+    """
     with connected() as podium:
         execution = podium.execution(execution_id)
         tree = execution.tree

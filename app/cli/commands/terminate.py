@@ -14,7 +14,10 @@ from app.cli.output import plain, write, write_json
 @click.option("--reason", required=True, help="What is recorded as the reason.")
 @json_option()
 def command(execution_id: str, reason: str, as_json: bool) -> None:
-    """End an execution and its sub-workflows: open tasks are cancelled, no failure workflow is started."""
+    """End an execution.
+
+    Its sub-workflows end with it, open tasks are cancelled, no failure workflow is started.
+    """
     with connected() as podium:
         podium.terminate(execution_id, reason, actor=actor())
     if as_json:

@@ -18,9 +18,9 @@ from app.operations.documents import worker_document
 )
 @json_option("Print one JSON document, a list.")
 def command(as_json: bool) -> None:
-    """List the workers that live, with their queues and the age of their last sign of life.
+    """List the workers that live.
 
-    A worker that is silent for longer than a lease loses its tasks to the others.
+    With their queues and the age of their last sign of life. A worker that is silent for longer than a lease loses its tasks to the others.
     """
     with connected() as podium:
         found = podium.workers()

@@ -1,0 +1,7 @@
+"""`python -m app.cli` is `podium`."""
+
+from __future__ import annotations
+
+from app.cli import main
+
+main(prog_name="podium")
