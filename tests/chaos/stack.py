@@ -16,7 +16,7 @@ import psutil
 
 from app import embedded
 from app.client import Podium
-from app.store import migrations
+from app.store import migrations, workers
 from config.database import create_engine
 from config.settings import Settings
 
@@ -51,10 +51,9 @@ class Stack:
 
     def worker(self, name: str, concurrency: int = 2, more: Mapping[str, str] | None = None) -> None:
         """Start a worker and wait until it is registered."""
-        before = self._alive()
         options = ["-n", f"{name}@localhost", "-c", str(concurrency), "-l", "WARNING", "--without-mingle"]
         self._start(name, ["worker", *options], more)
-        wait_for(f"worker {name} registers", lambda: self._alive() > before)
+        wait_for(f"worker {name} registers", lambda: f"{name}@localhost" in self._alive())
 
     def beat(self, name: str = "beat") -> None:
         """Start beat."""
@@ -108,10 +107,8 @@ class Stack:
                 start_new_session=True,
             )
 
-    def _alive(self) -> int:
-        from app.store import workers
-
-        return len(self.podium.engine.store.read(workers.alive))
+    def _alive(self) -> set[str]:
+        return {row.hostname for row in self.podium.engine.store.read(workers.alive)}
 
     def _is_zombie(self) -> bool:
         try:
