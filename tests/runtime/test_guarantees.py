@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from app.runtime.recovery import lost_message
+from app.runtime.settle import CHILD_LOST
 from app.store import migrations
 from app.store.unit_of_work import Store
 from config.database import create_engine
+from tests.runtime.delivery import Delivery
 from tests.runtime.harness import Harness, Shape
 from tests.runtime.wire import Message
 from workflows.builder import fork, simple, workflow
@@ -125,6 +128,25 @@ def test_a_task_that_nobody_begins_times_out_although_no_worker_lives(store: Sto
 
     assert [row.status for row in harness.rows(execution_id)] == [TaskStatus.TIMED_OUT] * 2
     assert harness.execution(execution_id).status == WorkflowStatus.TIMED_OUT
+
+
+def test_a_task_that_kills_its_process_each_time_fails_when_its_retries_are_used_up(store: Store) -> None:
+    harness = Harness(store)
+    register(
+        harness, workflow("poisoned")(simple("work", ref="poison", retry_count=2), simple("work", ref="z"))
+    )
+    execution_id = harness.start("poisoned")
+
+    while harness.wire.queue:
+        delivery = Delivery(harness, harness.wire.take(0), harness.alive[0], 1000)
+        while delivery.at != "work":
+            delivery.go()
+        delivery.kill()
+        lost_message(harness.engine, delivery.owner.id, delivery.message.id)
+
+    assert harness.execution(execution_id).status == WorkflowStatus.FAILED
+    found = [(row.ref, row.attempt, row.status, row.reason) for row in harness.rows(execution_id)]
+    assert found == [("poison", attempt, TaskStatus.FAILED, CHILD_LOST) for attempt in range(3)]
 
 
 def test_an_execution_ends_with_the_definition_that_it_began_with(store: Store) -> None:
