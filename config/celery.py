@@ -66,6 +66,7 @@ _WORKER: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     # Celery gives up after 100 attempts; a worker should outlast any outage of its broker.
     "broker_connection_max_retries": None,
+    "worker_consumer": "tasks.consumer:Consumer",
 }
 
 _BEAT: dict[str, Any] = {"beat_scheduler": "tasks.beat:Scheduler"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from app.errors import BrokerUnavailable
 from app.runtime import ending, retry
 from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 _LONGEST_RESEND_MS = 600_000
+_NO_BROKER_MS = 2_000
+"""Without a broker nothing is sent; what would have been is looked at again after this."""
 _REMEMBER_GONE_MS = 3_600_000
 _MAX_LOSSES = 5
 """How often an operator may lose its process before that counts as a failure (a loop: beyond its iterations)."""
@@ -58,6 +61,7 @@ class Sweeper:
         self._monotonic = monotonic
         self._last = 0.0
         self._steady_since = monotonic()
+        self._reachable: bool | None = None
 
     def tick(self) -> Ticked:
         """Do all that is due now.
@@ -68,6 +72,7 @@ class Sweeper:
         now, done = self.engine.clock(), Ticked()
         due = self.engine.store.read(lambda s: tasks.due(s, now, BATCH))
         done.due = len(due)
+        self._reachable = None
         sends: list[Send | SendHeads] = []
         for row in due:
             sends.extend(self._wake(row))
@@ -94,9 +99,20 @@ class Sweeper:
             elif status is WorkflowStatus.PAUSED and row.wake == "send":
                 tasks.change_due(settlement.session, row.id, None, "send")
             else:
-                _act(settlement, execution, row)
+                _act(settlement, execution, row, self._broker_answers)
 
         return self.engine.settle(Hand(), work).sends
+
+    def _broker_answers(self) -> bool:
+        """Asked once in a tick: to find out that it does not may take seconds."""
+        if self._reachable is None:
+            try:
+                self.engine.publisher.ready()
+                self._reachable = True
+            except BrokerUnavailable as error:
+                logger.warning("nothing is sent: %s", error, extra={"event": "broker_unavailable"})
+                self._reachable = False
+        return self._reachable
 
     def _time_out_execution(self, row: WorkflowRow) -> int:
         def work(settlement: Settlement) -> None:
@@ -160,7 +176,11 @@ def lost(engine: Engine, row: TaskRow, reason: str) -> None:
         if execution is None or row.claim is None:
             return
         node = execution.program.node(row.ref)
-        if node.operator is not None and node.operator.repeatable and row.polls - row.iteration <= _MAX_LOSSES:
+        if (
+            node.operator is not None
+            and node.operator.repeatable
+            and row.polls - row.iteration <= _MAX_LOSSES
+        ):
             again = tasks.reschedule(
                 settlement.session,
                 id=row.id,
@@ -194,10 +214,12 @@ def hurry_joins(settlement: Settlement, execution: Execution, node: Node, row: T
         container = owner.container
 
 
-def _act(settlement: Settlement, execution: Execution, row: TaskRow) -> None:
+def _act(
+    settlement: Settlement, execution: Execution, row: TaskRow, broker_answers: Callable[[], bool]
+) -> None:
     node = execution.program.node(row.ref)
     if row.status == TaskStatus.SCHEDULED:
-        _send_again(settlement, execution, node, row)
+        _send_again(settlement, execution, node, row, broker_answers)
     elif row.wake == "wait":
         if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, None):
             settlement.outcome_of_open(execution, row, Done(orjson.loads(row.output) if row.output else None))
@@ -209,7 +231,13 @@ def _act(settlement: Settlement, execution: Execution, row: TaskRow) -> None:
         _time_out(settlement, execution, node, row)
 
 
-def _send_again(settlement: Settlement, execution: Execution, node: Node, row: TaskRow) -> None:
+def _send_again(
+    settlement: Settlement,
+    execution: Execution,
+    node: Node,
+    row: TaskRow,
+    broker_answers: Callable[[], bool],
+) -> None:
     engine, session = settlement.engine, settlement.session
     poll_limit = (node.definition.poll_timeout_seconds or 0) * 1000
     if poll_limit and settlement.now - row.scheduled > poll_limit + node.task.start_delay * 1000:
@@ -219,6 +247,12 @@ def _send_again(settlement: Settlement, execution: Execution, node: Node, row: T
     if node.operator is None and not engine.is_celery_task(session, node.worker):
         tasks.reserve_due(session, row.id, row.due_at or 0, settlement.now + engine.timing.look_for_worker_ms)
         tasks.set_reason(session, row.id, NO_WORKER)
+        return
+    if not broker_answers():
+        # No message, no back-off: it goes out as soon as the broker is back.
+        later = settlement.now + _NO_BROKER_MS
+        if tasks.reserve_due(session, row.id, row.due_at or 0, later):
+            tasks.change_due(session, row.id, later, "send", sends=-1)
         return
     # Back off for each task: what waits in a deep queue must not be doubled again and again.
     wait = min(engine.timing.resend_ms << min(row.sends, 16), _LONGEST_RESEND_MS)
