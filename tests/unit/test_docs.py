@@ -116,6 +116,19 @@ def test_the_readme_shows_every_worker_task_of_its_definition() -> None:
     assert shown == set(re.findall(r'"name": "(parcel\.[^"]+)"', definition))
 
 
+def test_the_tests_that_the_readme_names_exist() -> None:
+    named = re.findall(r"\[([^\]]+)\]\((tests/[^)]*/test_[^)]+\.py)\)", README.read_text())
+
+    missing = [
+        (name, file)
+        for name, file in named
+        if f"def test_{name.replace(' ', '_')}(" not in (ROOT / file).read_text()
+    ]
+
+    assert named
+    assert not missing
+
+
 def test_the_tables_of_the_readme_are_current() -> None:
     page = README.read_text()
 
