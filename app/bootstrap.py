@@ -23,7 +23,7 @@ from tasks.calls import CeleryWorkers
 from tasks.events import StepEvents
 from tasks.log import TaskLog
 from tasks.publisher import CeleryPublisher
-from workflows import sandbox
+from workflows import sandbox, scripts
 from workflows.errors import PodiumError
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Process:
         self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app))
         self.events = StepEvents(app, _identity.hostname, _identity.events)
         self.engine.observe = self.events.ran
+        scripts.limit(sandbox.Limits(settings.script_seconds, settings.script_memory_bytes))
 
     def owner(self) -> Owner:
         """Who claims here."""

@@ -16,36 +16,46 @@ from workflows.errors import ScriptError
 from workflows.sandbox import Limits
 
 DEFAULT_LIMITS = Limits()
+_limits = DEFAULT_LIMITS
 VALUE_PARAM = "value-param"
 """The evaluator that is no script: the expression names an input, whose value is the result."""
 JAVASCRIPT = ("javascript", "graaljs")
 """Conductor's names of the evaluator for JavaScript."""
 
 
-def evaluate(expression: str, bindings: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> Any:
+def limit(limits: Limits) -> None:
+    """Set what every script of this process may use from now on."""
+    # Operators run without being handed settings, and a script's limits are those of the process that runs it.
+    global _limits
+    _limits = limits
+
+
+def evaluate(expression: str, bindings: Mapping[str, Any], limits: Limits | None = None) -> Any:
     """The completion value of a JavaScript `expression`, with `bindings` as the global `$`.
 
     The value goes through `JSON.stringify`: `1.0` and `1` are the integer 1, `undefined` and NaN are None, a
     Date is its ISO text, a Map is `{}`. The expression may be a bare one, statements, or a function called at
-    once.
+    once. `limits` not given: those of this process.
 
     Raises:
         ScriptTimeout: out of time.
         ScriptMemory: out of memory.
         ScriptError: it can't be parsed, it threw, or its value is no JSON (a function, a cycle, a Promise).
     """
-    return _parsed(sandbox.call(interpreters.JAVASCRIPT, expression, _document(bindings), limits))
+    return _parsed(sandbox.call(interpreters.JAVASCRIPT, expression, _document(bindings), limits or _limits))
 
 
-def transform(program: str, document: Any, limits: Limits = DEFAULT_LIMITS) -> list[Any]:
-    """All results of a jq `program` for a JSON document.
+def transform(program: str, document: Any, limits: Limits | None = None) -> list[Any]:
+    """All results of a jq `program` for a JSON document. `limits` not given: those of this process.
 
     Raises:
         ScriptTimeout: out of time.
         ScriptMemory: out of memory.
         ScriptError: it can't be compiled, or it failed; the message is jq's.
     """
-    results: list[Any] = _parsed(sandbox.call(interpreters.JQ, program, _document(document), limits))
+    results: list[Any] = _parsed(
+        sandbox.call(interpreters.JQ, program, _document(document), limits or _limits)
+    )
     return results
 
 

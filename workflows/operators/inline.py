@@ -12,7 +12,7 @@ from workflows.errors import ScriptError, ScriptTimeout
 from workflows.model import WorkflowTask
 from workflows.operator import Done, Example, Failed, Finding, Operator, Outcome, Spec, Step, register
 from workflows.sandbox import Limits
-from workflows.scripts import DEFAULT_LIMITS, VALUE_PARAM, evaluate, evaluator_problem, javascript_problem
+from workflows.scripts import VALUE_PARAM, evaluate, evaluator_problem, javascript_problem
 
 
 class InlineParameters(BaseModel):
@@ -57,7 +57,7 @@ class Inline(Operator):
     What it does:
         It evaluates `expression`, a JavaScript expression, statements (the last value counts) or a function
         that is called at once. The script sees the inputs as `$`, and nothing else: no files, no network, no
-        other tasks. It may use 4 s and 64 MiB. Scripts that fail are not tried again; those that run out of
+        other tasks. It may use 4 s and 64 MiB, or what the settings say. Scripts that fail are not tried again; those that run out of
         time are, where there are retries.
 
     When to use it:
@@ -75,7 +75,8 @@ class Inline(Operator):
 
     type = "INLINE"
     spec = InlineSpec
-    limits: ClassVar[Limits] = DEFAULT_LIMITS
+    limits: ClassVar[Limits | None] = None
+    """None: those of the process."""
     examples = (
         Example("an expression", _SUM, Done({"result": 30.5})),
         Example(

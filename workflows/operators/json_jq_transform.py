@@ -44,7 +44,7 @@ class JsonJqTransform(Operator):
 
     What it does:
         It runs `queryExpression`, a jq program, on the object of all inputs (`queryExpression` is one of
-        them). The program sees nothing else: no files, no environment. It may use 4 s and 256 MiB.
+        them). The program sees nothing else: no files, no environment. It may use 256 MiB, and 4 s or what the settings say.
 
     When to use it:
         To pick, filter, group and rename. INLINE is for computing.
