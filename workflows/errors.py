@@ -1,17 +1,17 @@
 """Errors of the language.
 
-    PodiumError
-    ├── DefinitionError
-    │   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
-    │   └── InvalidDefinition         it was read; the static checks found errors
-    ├── ExpressionError               a `${...}` that can't be parsed
-    ├── ScriptError                   a script of a definition (JavaScript, jq) failed
-    │   ├── ScriptTimeout
-    │   └── ScriptMemory
-    └── OperatorError
-        ├── IncompleteOperator
-        ├── DuplicateOperator
-        └── UnknownOperator
+PodiumError
+├── DefinitionError
+│   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
+│   └── InvalidDefinition         it was read; the static checks found errors
+├── ExpressionError               a `${...}` that can't be parsed
+├── ScriptError                   a script of a definition (JavaScript, jq) failed
+│   ├── ScriptTimeout
+│   └── ScriptMemory
+└── OperatorError
+    ├── IncompleteOperator
+    ├── DuplicateOperator
+    └── UnknownOperator
 """
 
 from __future__ import annotations
