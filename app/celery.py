@@ -11,6 +11,7 @@ from celery import Celery, signals
 from app import bootstrap
 from config import kombu_guard
 from config.celery import celery_config
+from config.logging import formatter
 from config.settings import Settings, current
 from tasks.step import StepTask, register
 
@@ -43,3 +44,13 @@ def _import(**_: object) -> None:
 
 
 signals.import_modules.connect(_import, sender=app, weak=False)
+
+
+def _format_lines(logger: Any, **_: object) -> None:
+    # Where lines go and how severe they must be is Celery's own (--logfile, --loglevel).
+    for handler in logger.handlers:
+        handler.setFormatter(formatter(app.podium_settings))
+
+
+signals.after_setup_logger.connect(_format_lines, weak=False)
+signals.after_setup_task_logger.connect(_format_lines, weak=False)

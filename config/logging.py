@@ -54,10 +54,15 @@ class JsonFormatter(logging.Formatter):
         return redact_text(json.dumps(line, default=str, ensure_ascii=False))
 
 
+def formatter(settings: Settings) -> logging.Formatter:
+    """Return the formatter of the settings' format."""
+    return JsonFormatter() if settings.log_format == "json" else TextFormatter()
+
+
 def configure(settings: Settings, stream: IO[str] | None = None) -> None:
     """Send log lines to `stream` (not given: standard error) in the settings' format and level."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    handler.setFormatter(formatter(settings))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log_level_number(settings))
