@@ -37,8 +37,8 @@ def home(nodes: Nodes, tmp_path: Path, request: pytest.FixtureRequest) -> Home:
     return Home(nodes, tmp_path, request)
 
 
-@pytest.fixture
-def imports() -> tuple[str, ...]:  # type: ignore[no-redef]  # a fixture in place of the cluster's
+@pytest.fixture  # type: ignore[no-redef]  # in place of the cluster's
+def imports() -> tuple[str, ...]:
     """PODIUM_IMPORTS."""
     return ("tasks", "tests.e2e.flow_tasks", "tests.chaos.chaos_tasks")
 
