@@ -136,7 +136,9 @@ class Engine:
             return None
         if node.definition.total_timeout_seconds and row.attempt:
             # The claim did not know when the first attempt was scheduled.
-            overdue = retry.deadline(node.definition, self.clock(), row.first_scheduled, node.operator is not None)
+            overdue = retry.deadline(
+                node.definition, self.clock(), row.first_scheduled, node.operator is not None
+            )
             self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
         given = orjson.loads(row.input)
         return Held(execution, node, path, row, claim, given, row.iteration)
