@@ -74,6 +74,11 @@ class WorkflowNotFound(OperationError):
     def __init__(self, name: str, version: int | None = None, known: Sequence[str] = ()) -> None:
         self.name, self.version = name, version
         which = f"{name!r}" if version is None else f"{name!r} version {version}"
+        if version is not None and name in known:
+            super().__init__(
+                f"no workflow definition {which} is registered; 'podium definitions' lists its versions"
+            )
+            return
         near = [n for n in difflib.get_close_matches(name, known, n=1) if n != name]
         hint = f" Did you mean {near[0]!r}?" if near else " Register it with 'podium register FILE'."
         super().__init__(f"no workflow definition {which} is registered.{hint}")
@@ -92,7 +97,7 @@ class TaskNotFound(OperationError):
 
     def __init__(self, execution_id: str, ref: str, known: Sequence[str] = ()) -> None:
         self.execution_id, self.ref = execution_id, ref
-        hint = f"; its tasks so far: {', '.join(known)}" if known else ""
+        hint = f"; its tasks: {', '.join(known)}" if known else ""
         super().__init__(f"execution {execution_id} has no task {ref!r}{hint}")
 
 

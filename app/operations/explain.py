@@ -53,7 +53,7 @@ def _task(engine: Engine, session: Session, program: Program, row: TaskRow) -> s
     if row.owner:
         return f"{ref} runs on {row.worker} since {_span(now - (row.started or row.updated))}"
     if row.wake == "wait" and row.due_at:
-        return f"{ref} waits until its time has come in {_span(max(0, row.due_at - now))}"
+        return f"{ref} waits for {_span(max(0, row.due_at - now))}, or until somebody completes it"
     return f"{ref} waits for a signal" + (f" ({row.reason})" if row.reason else "")
 
 

@@ -319,7 +319,7 @@ def test_a_task_that_there_is_not_is_named_with_those_that_there_are(terminal: T
     early = terminal.run("complete", execution, "after")
     no_object = terminal.run("complete", execution, "pause", "--output", "7")
 
-    assert f"execution {execution} has no task 'pauze'; its tasks so far: after, pause" in unknown.stderr
+    assert f"execution {execution} has no task 'pauze'; its tasks: after, pause" in unknown.stderr
     assert "task after of execution" in early.stderr
     assert "must be a JSON object" in no_object.stderr
     assert (unknown.returncode, early.returncode, no_object.returncode) == (3, 4, 2)
