@@ -287,7 +287,11 @@ def test_the_worker_is_shown_with_its_queues_and_tasks(terminal: Terminal) -> No
             3,
             "no workflow definition 'order_fulfilment' is registered. Did you mean 'order_fulfillment'?",
         ),
-        (["start", "greet", "--version", "9"], 3, "no workflow definition 'greet' version 9 is registered; 'podium definitions' lists its versions"),
+        (
+            ["start", "greet", "--version", "9"],
+            3,
+            "no workflow definition 'greet' version 9 is registered; 'podium definitions' lists its versions",
+        ),
         (["start", "greet", "--input", "[1]"], 2, "the input must be a JSON object"),
         (["start", "greet", "--input", "{"], 2, "Invalid value for '--input': the text is no JSON"),
         (["start", "greet", "--priority", "100"], 2, "Invalid value for '--priority'"),
