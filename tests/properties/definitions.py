@@ -41,8 +41,10 @@ class Drawn:
         """The definitions by name."""
         return {definition["name"]: definition for definition in self.document["workflows"]}
 
-    def __repr__(self) -> str:
-        return f"Drawn({self.document['workflows']!r}, {self.given!r})"
+    @property
+    def waits(self) -> bool:
+        """Whether time must pass until it ends."""
+        return any(word in repr(self.document["workflows"]) for word in ("'later'", "'WAIT'", "'retryCount'"))
 
 
 @dataclass

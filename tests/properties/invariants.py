@@ -75,7 +75,8 @@ class Watch:
             self.violations.append(f"{attempt.ref} #{attempt.attempt} runs for the second time")
         self._called.add(attempt.task_id)
         row = next(row for row in rows if row.id == attempt.task_id)
-        if row.status != "IN_PROGRESS":
+        # Cancelled it may be: the execution can end between the claim and the work.
+        if row.status in ("SCHEDULED", *_SUCCESSFUL):
             self.violations.append(f"{attempt.ref} runs and is {row.status}")
         others = [r for r in rows if (r.ref, r.path) == (row.ref, row.path) and r.id != row.id]
         if any(other.status in (*_LIVE, *_SUCCESSFUL) for other in others):

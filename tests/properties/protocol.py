@@ -212,4 +212,6 @@ class Protocol(RuleBasedStateMachine):
 
 def protocol(store: Store, drawn: st.SearchStrategy[Drawn] | None = None) -> type[Protocol]:
     """The machine on a store, for definitions of a strategy."""
-    return type("Protocol", (Protocol,), {"store": store, "drawn": drawn or Protocol.drawn})
+    return type(
+        "Protocol", (Protocol,), {"store": store, "drawn": Protocol.drawn if drawn is None else drawn}
+    )

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.store.unit_of_work import Store
 from tests.properties.comparison import differences
+from tests.properties.parts import Json, fork, loop, reads, task
 from tests.properties.reference import interpret
 from tests.runtime.harness import Harness, Shape
 from tests.runtime.work import TASK_DEFS
-
-Json = dict[str, Any]
-
-
-def task(ref: str, kind: str = "SIMPLE", **fields: Any) -> Json:
-    return {"name": "work", "taskReferenceName": ref, "type": kind, **fields}
-
-
-def reads(ref: str, **sources: str) -> Json:
-    return task(ref, inputParameters=sources)
-
-
-def loop(ref: str, times: int, *body: Json) -> Json:
-    condition = f"$.{ref}['iteration'] < $.limit"
-    given = {"limit": times}
-    return task(ref, "DO_WHILE", inputParameters=given, loopCondition=condition, loopOver=list(body))
-
-
-def fork(number: int, *branches: list[Json]) -> list[Json]:
-    ends = [branch[-1]["taskReferenceName"] for branch in branches]
-    return [
-        task(f"fork{number}", "FORK_JOIN", forkTasks=list(branches)),
-        task(f"join{number}", "JOIN", joinOn=ends),
-    ]
 
 
 def set_up(store: Store, *tasks: Json, shape: Shape | None = None) -> tuple[Harness, Json]:

@@ -31,6 +31,8 @@ from workflows.status import WorkflowStatus
 
 BEGIN_MS = 1_700_000_000_000
 FOREVER = float("inf")
+_BURIED_MS = 20_000
+"""So soon a dead worker has been found."""
 _LONGEST_MS = 7_200_000
 
 
@@ -172,13 +174,16 @@ class Harness:
                 return
             if self.now - began > _LONGEST_MS:
                 raise Stuck(f"after {(self.now - began) // 1000} s:\n{self.picture()}")
-            self.advance(self._until_due())
+            self.advance(self._until_due(self.now - began))
 
-    def _until_due(self) -> int:
+    def _until_due(self, waited: int) -> int:
         """Milliseconds until something is due; short steps while dead workers are to be found."""
-        due = [row.due_at for row in self.live() if row.due_at is not None]
-        dead = {row.owner for row in self.live()} - {None, *(owner.id for owner in self.alive)}
-        return 1_000 if dead else max(1, min(due, default=self.now + 60_000) - self.now)
+        rows = self.live()
+        if waited < _BURIED_MS and {row.owner for row in rows} - {None, *(owner.id for owner in self.alive)}:
+            return 1_000
+        # What is overdue after a tick, nobody has cared for.
+        due = [row.due_at for row in rows if row.due_at is not None and row.due_at > self.now]
+        return min(60_000, min(due, default=self.now + 60_000) - self.now)
 
     # what is to be seen
 
