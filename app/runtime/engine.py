@@ -100,14 +100,25 @@ class Engine:
         witness: Callable[[Session], bool] | None = None,
         patience: float | None = 3.0,
     ) -> Moves:
-        """Run `work` and what follows from it in one transaction; nothing is sent yet."""
+        """Run `work` and what follows from it in one transaction; nothing is sent yet.
+
+        witness: as `Store.transact`; not given: `work` may run twice, but what it claimed here is not lost.
+        """
+        moves = Moves()
 
         def transaction(session: Session) -> Moves:
+            nonlocal moves
             settlement = Settlement(self, session, hand, self.clock())
             work(settlement)
-            return settlement.finish()
+            moves = settlement.finish()
+            return moves
 
-        return self.store.transact(transaction, witness=witness, patience=patience)
+        def claimed_here(session: Session) -> bool:
+            held = moves.claimed
+            row = None if held is None else tasks.by_id(session, held.row.id)
+            return held is not None and row is not None and row.claim == held.claim
+
+        return self.store.transact(transaction, witness=witness or claimed_here, patience=patience)
 
     def from_outside(self, work: Callable[[Settlement], None], patience: float | None = 3.0) -> Moves:
         """`settle` for somebody who is no worker: what is next is sent to the broker at once."""
@@ -141,6 +152,9 @@ class Engine:
             )
             self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
         given = orjson.loads(row.input)
+        if row.iteration:
+            # A loop's input may read its body, and was written before that had run.
+            given = self.store.read(lambda s: execution.resolve(s, node, path, row.id), patience=None)
         return Held(execution, node, path, row, claim, given, row.iteration)
 
     def carry(self, hand: Hand, held: Held | None) -> list[Send | SendHeads]:

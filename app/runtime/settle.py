@@ -7,7 +7,7 @@ sub-workflow, a start. Operators that are `instant` are decided inside the same 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -75,6 +75,8 @@ class Settlement:
         if not self._write(held, outcome):
             self.moves.stale = True
             return
+        if isinstance(outcome, Done) and outcome.variables:
+            self._set_variables(execution, outcome.variables)
         self._remember(held, outcome)
         self._todo.append(lambda: self._go_on(execution, node, path, row, outcome))
 
@@ -159,21 +161,20 @@ class Settlement:
             if problem:
                 return Failed(f"the output of {node.ref} {problem}", terminal=True)
         if isinstance(outcome, Done) and outcome.variables:
-            problem = self._set_variables(execution, dict(outcome.variables))
+            problem = too_large(self._variables(execution, outcome.variables), 256 * 1024)
             if problem:
-                return Failed(problem, terminal=True)
+                return Failed(f"the variables of the execution {problem}", terminal=True)
         return outcome
 
-    def _set_variables(self, execution: Execution, changes: dict[str, Any]) -> str | None:
+    def _variables(self, execution: Execution, changes: Mapping[str, Any]) -> dict[str, Any]:
         row = executions.by_id(self.session, execution.id, lock=True)
         assert row is not None
-        variables = orjson.loads(row.variables) | changes
-        problem = too_large(variables, 256 * 1024)
-        if problem:
-            return f"the variables of the execution {problem}"
+        return {**orjson.loads(row.variables), **changes}
+
+    def _set_variables(self, execution: Execution, changes: Mapping[str, Any]) -> None:
+        variables = self._variables(execution, changes)
         executions.set_variables(self.session, execution.id, dump(variables), self.now)
         execution.forget_row()
-        return None
 
     def _remember(self, held: Held, outcome: Outcome) -> None:
         if isinstance(outcome, Done | Branch | Fan):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from app.operations import signal
 from app.store.unit_of_work import Store
 from tests.properties.comparison import differences
 from tests.properties.parts import Json, fork, loop, reads, task
 from tests.properties.reference import interpret
+from tests.runtime.delivery import Delivery, Fault
 from tests.runtime.harness import Harness, Shape
 from tests.runtime.work import TASK_DEFS
 
@@ -69,3 +75,46 @@ def test_a_fork_whose_message_is_lost_before_it_was_decided_is_sent_again(sqlite
     harness.drain()
 
     assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
+
+
+def test_a_join_whose_commit_has_no_answer_goes_on_to_what_it_has_claimed(sqlite_store: Store) -> None:
+    harness, main = set_up(sqlite_store, *fork(1, [task("a")], [task("b")]), task("after"))
+    execution_id = harness.start("main")
+    for _ in range(2):
+        harness.deliver(harness.wire.take(0), harness.alive[0])
+
+    body = Delivery(harness, harness.wire.take(0), harness.alive[0], steps_in_place=10)
+    body.go(Fault.NO_ANSWER)
+    body.finish()
+
+    assert not harness.open_executions(), harness.picture()
+    assert not differences(harness, execution_id, interpret({"main": main}, "main", {}))
+
+
+@pytest.mark.parametrize("steps_in_place", [0, 10])
+def test_a_loop_reads_its_input_anew_after_each_iteration(sqlite_store: Store, steps_in_place: int) -> None:
+    seen = task("set", "SET_VARIABLE", inputParameters={"seen": "${l.output.iteration}"})
+    counted = loop("l", 1, task("a"), seen) | {
+        "inputParameters": {"seen": "${workflow.variables.seen}"},
+        "loopCondition": "$.seen < 3 && $.l.iteration < 6",
+    }
+    harness, _ = set_up(sqlite_store, counted, shape=Shape(steps_in_place=steps_in_place))
+
+    execution_id = harness.start("main")
+    harness.drain()
+
+    assert json.loads(harness.execution(execution_id).output or "")["iteration"] == 3
+
+
+def test_a_result_that_comes_too_late_sets_no_variable(sqlite_store: Store) -> None:
+    late = task("late", "SET_VARIABLE", inputParameters={"x": 1})
+    harness, _ = set_up(sqlite_store, *fork(1, [late], [task("b")]))
+    execution_id = harness.start("main")
+    index = next(i for i, m in enumerate(harness.wire.queue) if m.header["at"][0][0] == "late")
+    delivery = Delivery(harness, harness.wire.take(index), harness.alive[0], steps_in_place=1)
+    delivery.go()
+
+    signal.complete_task(harness.engine, execution_id, "late")
+    delivery.finish()
+
+    assert harness.execution(execution_id).variables == "{}"

@@ -152,7 +152,7 @@ def test_under_faults_the_protocol_fails_without(
     mutate(monkeypatch)
     settings = examples(400, stateful_step_count=40, **_ONCE)
 
-    machine = protocol(sqlite_store, st.just(EVERYTHING))
+    machine = protocol(sqlite_store, st.just(FORKED if mutate is ask_no_join_again else EVERYTHING))
 
     assert finds(lambda: run_state_machine_as_test(machine, settings=settings))
 
