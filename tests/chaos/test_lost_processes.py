@@ -9,6 +9,7 @@ from pytest_celery import CeleryTestSetup, CeleryTestWorker
 from app.runtime.settle import CHILD_LOST, WORKER_LOST
 from tests.chaos.faults import pids, send
 from tests.e2e.flow import Flow, attempts, wait_for
+from tests.e2e.platforms import PRODUCTION_LIKE, on
 from workflows.builder import Part, fork, simple
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -98,6 +99,7 @@ def _ends(worker: CeleryTestWorker) -> str:
     return "\n".join(line for line in worker.logs().splitlines() if " succeeded in " in line)
 
 
+@on(PRODUCTION_LIKE)
 def test_a_worker_that_was_frozen_works_again(
     flow: Flow, celery_setup: CeleryTestSetup, tmp_path: Path
 ) -> None:

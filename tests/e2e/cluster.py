@@ -18,6 +18,7 @@ from app.client import Podium
 from app.store import migrations
 from config.database import create_engine
 from config.settings import Settings
+from tests.e2e.flow import wait_for
 from tests.e2e.nodes import REPOSITORY, Nodes, worker_command
 from tests.e2e.platforms import MAIN, Platform
 from tests.servers import Postgres
@@ -38,6 +39,8 @@ __all__ = [
     "settings",
     "state_url",
 ]
+
+READY_SECONDS = 60.0
 
 
 class Home:
@@ -170,6 +173,9 @@ def celery_beat(beat_container: Any) -> CeleryTestNode:
 def podium(
     settings: Settings, celery_setup: CeleryTestSetup, celery_beat: CeleryTestNode
 ) -> Iterator[Podium]:
-    """A client of the running cluster."""
+    """A client of the cluster, whose nodes are all ready."""
+    wait_for(
+        "the nodes are ready", lambda: celery_setup.ready(docker=True) and celery_beat.ready(), READY_SECONDS
+    )
     with Podium(settings) as client:
         yield client

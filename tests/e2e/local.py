@@ -43,7 +43,7 @@ def default_redis_broker(
     def spec() -> Any:
         return redis_spec(default_redis_broker_command, default_redis_broker_env, default_redis_broker_ports)
 
-    return nodes.get("redis-broker", spec, LocalRedisContainer)
+    return nodes.get("redis-broker", spec, LocalRedisContainer, ready=True)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def default_redis_backend(
             default_redis_backend_command, default_redis_backend_env, default_redis_backend_ports
         )
 
-    return nodes.get("redis-backend", spec, LocalRedisContainer)
+    return nodes.get("redis-backend", spec, LocalRedisContainer, ready=True)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def default_rabbitmq_broker(
     def spec() -> Any:
         return rabbitmq_spec(default_rabbitmq_broker_env, default_rabbitmq_broker_ports)
 
-    return nodes.get("rabbitmq", spec, LocalRabbitMQContainer)
+    return nodes.get("rabbitmq", spec, LocalRabbitMQContainer, ready=True)
 
 
 @pytest.fixture
@@ -115,7 +115,8 @@ def flower_port() -> int:
 def flower_container(nodes: Nodes, flower_port: int, default_worker_env: dict[str, str]) -> Any:
     """The project's Flower; one for each test that asks."""
     name = f"flower-{flower_port}"
-    return nodes.get(name, lambda: process_spec(flower_command(flower_port), default_worker_env), LocalFlower)
+    spec = process_spec(flower_command(flower_port), default_worker_env)
+    return nodes.get(name, lambda: spec, LocalFlower, ready=True)
 
 
 @pytest.fixture

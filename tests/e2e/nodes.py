@@ -68,12 +68,16 @@ class Nodes:
             self._used = platform
         return new
 
-    def get(self, name: str, spec: Callable[[], ProcessSpec], node_class: Any) -> Any:
-        """The node of this name: started, or started again when a test has killed it."""
+    def get(self, name: str, spec: Callable[[], ProcessSpec], node_class: Any, ready: bool = False) -> Any:
+        """The node of this name: started, or started again when a test has killed it.
+
+        ready: wait until it is; else the caller does, so that several come up side by side.
+        """
         node = self._running.get(name)
         if node is None:
             node = self._running[name] = node_class(LocalProcess(spec(), name).start())
-            wait_ready(node)
+            if ready:
+                wait_ready(node)
         elif node.status != "running":
             node.restart()
         return node
