@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 from bench import report
 from bench.measure import Result, measure
@@ -28,6 +29,7 @@ _SYSTEM = click.Choice(list(SYSTEMS))
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Runs of each.")
 @click.option("--quick", is_flag=True, help="One round of small sizes: shows that it works, no figures.")
 @click.option("--profile", "profiled", type=_WORKLOAD, help="Show where this workload's time goes instead.")
+@click.option("--into", type=click.Path(exists=True, path_type=Path), help="Write the tables into this page.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here too.")
 def main(
     only: tuple[str, ...],
@@ -35,18 +37,22 @@ def main(
     rounds: int,
     quick: bool,
     profiled: str | None,
+    into: Path | None,
     json_file: Path | None,
 ) -> None:
     """Measure Podium against plain Celery: same tasks, same kind of broker, side by side in one run.
 
     \b
-    python -m bench                                  everything, some 15 minutes
+    python -m bench                                  everything, 15 minutes on an idle machine
     python -m bench --only fork --rounds 3           one workload
     python -m bench --profile sequential --on sqlite where a step's time goes
     """
-    console, progress = Console(width=None if sys.stdout.isatty() else 150), Console(stderr=True)
+    console, progress = Console(width=None if sys.stdout.isatty() else report.WIDTH), Console(stderr=True)
     chosen = [_BY_NAME[name] for name in (only or _BY_NAME)]
     workloads = [workload.small() for workload in chosen] if quick else chosen
+    machine = report.machine()
+    if into is not None:
+        _check_page(into)
     try:
         if profiled is not None:
             for table in profile(_BY_NAME[profiled], on[0] if on else "sqlite"):
@@ -56,9 +62,25 @@ def main(
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     found = [] if quick else report.aims(results)
-    _print(console, results, found)
+    tables = _tables(results, found)
+    for name, value in machine.items():
+        console.print(f"{name:<10} {value}", highlight=False, soft_wrap=True)
+    for table in tables:
+        console.print(table)
+    if into is not None:
+        page = report.written_into(into.read_text(encoding="utf-8"), report.as_text(machine, tables))
+        into.write_text(page, encoding="utf-8")
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(results, found), indent=1) + "\n", encoding="utf-8")
+        figures = report.as_json(machine, results, found)
+        json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _check_page(page: Path) -> None:
+    """Fail before the measuring and not after it."""
+    try:
+        report.written_into(page.read_text(encoding="utf-8"), "")
+    except ValueError as error:
+        raise click.ClickException(f"{page}: {error}") from error
 
 
 def _measure(
@@ -68,14 +90,13 @@ def _measure(
         return measure(systems, workloads, rounds, status.update, thorough=not quick)
 
 
-def _print(console: Console, results: list[Result], found: list[report.Aim]) -> None:
-    for name, value in report.machine().items():
-        console.print(f"{name:<10} {value}", highlight=False, soft_wrap=True)
-    console.print(report.table(results))
+def _tables(results: list[Result], found: list[report.Aim]) -> list[Table]:
+    tables = [report.table(results)]
     if any(result.workload.name == "start" for result in results):
-        console.print(report.starts_table(results))
+        tables.append(report.starts_table(results))
     if found:
-        console.print(report.aims_table(found))
+        tables.append(report.aims_table(found))
+    return tables
 
 
 if __name__ == "__main__":

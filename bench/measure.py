@@ -47,6 +47,12 @@ class Result:
         return Spread.of([self.workload.executions / run.start_seconds for run in self.runs])
 
     @property
+    def milliseconds_cpu_per_start(self) -> float:
+        """CPU time of the starting process."""
+        seconds = [run.start_cpu_seconds / self.workload.executions for run in self.runs]
+        return statistics.median(seconds) * 1000
+
+    @property
     def milliseconds_per_step(self) -> float:
         return 1000 / self.steps_per_second.median
 

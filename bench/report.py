@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import os
 import platform
+import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import psutil
+import rich.box
+from rich.console import Console
 from rich.table import Table
 
 from app import embedded
@@ -19,6 +24,8 @@ from bench.podium import PodiumPostgres, PodiumSqlite
 from bench.systems import PlainCelery
 from tests.servers import postgresql_bin
 
+WIDTH = 150
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 _SQLITE, _POSTGRESQL = PodiumSqlite.name, PodiumPostgres.name
 
 
@@ -85,7 +92,8 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "packages": ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis")),
         "broker": _first_line([embedded.find_binary(), "--version"]),
-        "databases": f"SQLite {_sqlite()}, {postgres}",
+        "databases": f"SQLite {sqlite3.sqlite_version}, {postgres}",
+        "load": f"{os.getloadavg()[0]:.1f} processes wanted a core before the first run",
     }
 
 
@@ -108,14 +116,15 @@ def table(results: Sequence[Result]) -> Table:
 
 def starts_table(results: Sequence[Result]) -> Table:
     """How fast one process starts executions while the workers run them."""
-    found = Table(title="starts a second, by one process, while the workers work")
+    found = Table(title="starts a second by one process while the workers work", title_justify="left")
     found.add_column("system", no_wrap=True)
-    for heading in ("starts/s", "min-max"):
+    for heading in ("starts/s", "min-max", "ms CPU/start"):
         found.add_column(heading, justify="right")
     for result in results:
         if result.workload.name == "start":
             spread = result.starts_per_second
-            found.add_row(result.system, f"{spread.median:,.0f}", _range(spread))
+            cpu = f"{result.milliseconds_cpu_per_start:.2f}"
+            found.add_row(result.system, f"{spread.median:,.0f}", _range(spread), cpu)
     return found
 
 
@@ -132,10 +141,34 @@ def aims_table(found: Sequence[Aim]) -> Table:
     return rows
 
 
-def as_json(results: Sequence[Result], found: Sequence[Aim]) -> dict[str, Any]:
+def as_text(machine: Mapping[str, str], tables: Sequence[Table]) -> str:
+    """The machine and the tables as plain text, for a page of the documentation."""
+    console = Console(width=WIDTH, record=True, file=io.StringIO())
+    for name, value in machine.items():
+        console.print(f"{name:<10} {value}", highlight=False, soft_wrap=True)
+    for each in tables:
+        each.box = rich.box.ASCII2
+        console.print(each)
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines())
+
+
+def written_into(page: str, text: str) -> str:
+    """The page with the text in place of what stood between its two marks.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {_BEGIN} with a {_END} below it")
+    return f"{before}{begin}\n\n```text\n{text}\n```\n\n{end}{after}"
+
+
+def as_json(machine: Mapping[str, str], results: Sequence[Result], found: Sequence[Aim]) -> dict[str, Any]:
     """Everything that was measured, each run too. Times are seconds."""
     return {
-        "machine": machine(),
+        "machine": dict(machine),
         "results": [
             {
                 "workload": result.workload.name,
@@ -173,12 +206,6 @@ def _range(spread: Spread) -> str:
 
 def _first_line(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-
-
-def _sqlite() -> str:
-    import sqlite3
-
-    return sqlite3.sqlite_version
 
 
 def _processor() -> str:

@@ -37,6 +37,8 @@ class Run:
 
     start_seconds: float
     """From the first start to the return of the last."""
+    start_cpu_seconds: float
+    """CPU time of the starting process in it."""
     seconds: float
     """From the first start to the end of the last execution."""
     counts: Mapping[str, float]
@@ -111,10 +113,10 @@ class System:
         """
         before, done_before = self.counters(), self.total.read()
         wanted = done_before + workload.all_steps
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         with starting or contextlib.nullcontext():
             self.start(workload)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time() - cpu
         while self.total.read() < wanted or not self.ended():
             if time.perf_counter() - began > timeout_seconds:
                 done = self.total.read() - done_before
@@ -124,7 +126,8 @@ class System:
         if self.total.read() != wanted:
             raise BenchError(self._says(workload, f"{self.total.read() - wanted} tasks ran once more"))
         after = self.counters()
-        return Run(started - began, ended - began, {name: after[name] - before[name] for name in before})
+        counts = {name: after[name] - before[name] for name in before}
+        return Run(started - began, cpu, ended - began, counts)
 
     def _says(self, workload: Workload, what: str) -> str:
         return f"{self.name}, {workload.title}: {what}; see {self.folder / 'processes.log'}"

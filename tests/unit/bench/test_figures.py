@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from bench.measure import Result, Spread
 from bench.podium import PodiumPostgres, PodiumSqlite
-from bench.report import aims
+from bench.report import aims, as_text, table, written_into
 from bench.systems import PlainCelery, Run
 from bench.workloads import WORKLOADS, Workload
 
@@ -10,7 +12,7 @@ _BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
 
 def result(workload: Workload, system: str, *seconds: float, start_seconds: float = 1.0) -> Result:
-    runs = [Run(start_seconds, second, {"bytes": 1000.0 * second}) for second in seconds]
+    runs = [Run(start_seconds, start_seconds / 2, second, {"bytes": 1000.0 * second}) for second in seconds]
     return Result(workload, system, runs)
 
 
@@ -50,6 +52,7 @@ def test_starting_is_judged_by_the_time_the_starts_took_and_not_by_the_end_of_th
     start = result(_BY_NAME["start"], PodiumSqlite.name, 8.0, start_seconds=1.6)
     (aim,) = aims([start])
     assert (aim.measured, aim.met) == (1250.0, True)
+    assert start.milliseconds_cpu_per_start == 0.4
 
 
 def test_a_chain_whose_steps_grow_dearer_with_its_length_misses_its_aim() -> None:
@@ -58,3 +61,27 @@ def test_a_chain_whose_steps_grow_dearer_with_its_length_misses_its_aim() -> Non
     square = aims([result(short, PodiumSqlite.name, 1.0), result(long, PodiumSqlite.name, 100.0)])
     assert [aim.met for aim in linear] == [True]
     assert [(aim.measured, aim.met) for aim in square] == [(10.0, False)]
+
+
+def test_figures_replace_what_stood_between_the_marks_of_a_page_and_nothing_else() -> None:
+    page = "# Benchmarks\n<!-- figures -->\nold\n<!-- end of figures -->\nwords\n"
+    once = written_into(page, "new")
+    assert once == "# Benchmarks\n<!-- figures -->\n\n```text\nnew\n```\n\n<!-- end of figures -->\nwords\n"
+    assert written_into(once, "new") == once
+
+
+def test_a_page_without_marks_is_refused_and_not_overwritten() -> None:
+    with pytest.raises(ValueError, match="<!-- end of figures -->"):
+        written_into("<!-- figures -->", "new")
+
+
+def test_the_table_says_the_median_the_spread_and_the_ratio_of_each_system() -> None:
+    sequential = _BY_NAME["sequential"]
+    measured = [
+        result(sequential, PlainCelery.name, 10.0, 20.0, 40.0),
+        result(sequential, PodiumSqlite.name, 2.0, 4.0, 8.0),
+    ]
+    lines = as_text({"python": "3.11"}, [table(measured)]).splitlines()
+    assert lines[0] == "python     3.11"
+    (row,) = (line for line in lines if PodiumSqlite.name in line)
+    assert [cell.strip() for cell in row.split("|")][3:6] == ["500", "250-1,000", "5.00"]
