@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import re
 import secrets
 import shlex
 import shutil
@@ -28,9 +30,14 @@ class ExecResult(NamedTuple):
 
 
 def free_port() -> int:
-    """Return a port of the loopback that was free a moment ago."""
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port of the loopback that was free a moment ago.
+
+    It is none of those that a system gives to clients: a server that is started again finds its own still free.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise OSError("no free port between 20000 and 32000")
 
 
 @dataclass(kw_only=True)
@@ -74,10 +81,15 @@ class LocalProcess:
     @property
     def env(self) -> dict[str, str]:
         """The environment of the process."""
-        own = {
-            name: value.replace("/app", str(self.workdir)) for name, value in self.spec.environment.items()
+        return {
+            **os.environ,
+            **{name: self._here(value) for name, value in self.spec.environment.items()},
         }
-        return {**os.environ, **own}
+
+    def _here(self, value: str) -> str:
+        # Of a list of paths only what is in the container's directory: a checkout may lie in /home/me/app.
+        parts = value.split(os.pathsep)
+        return os.pathsep.join(re.sub(r"^/app(?=/|$)", str(self.workdir), part) for part in parts)
 
     def port(self, container_port: str) -> int:
         """Return the host's port for one such as `6379/tcp`."""
