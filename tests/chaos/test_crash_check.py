@@ -14,7 +14,7 @@ from app.client import Execution, Podium
 from app.runtime.settle import WORKER_LOST
 from tests.chaos.faults import lose
 from tests.e2e.flow import wait_for
-from tests.e2e.platforms import Platform
+from tests.e2e.platforms import EMBEDDED_LIKE, QUICK_POSTGRESQL, Platform, on
 from workflows.builder import simple, workflow
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -121,6 +121,7 @@ class TestDatabaseThatLosesAnswers:
         """Workers with the fault."""
         return {**default_worker_env, "CHAOS_FAULT_EVERY": "20", "CHAOS_FAULT_LOG": str(fault_log)}
 
+    @on(EMBEDDED_LIKE, QUICK_POSTGRESQL)
     def test_a_worker_is_killed_and_not_restarted(
         self, check: Check, celery_setup: CeleryTestSetup, fault_log: Path
     ) -> None:

@@ -9,11 +9,13 @@ from pytest_celery import CeleryTestSetup, CeleryTestWorker
 from app.runtime.settle import CHILD_LOST, WORKER_LOST
 from tests.chaos.faults import pids, send
 from tests.e2e.flow import Flow, attempts, wait_for
-from tests.e2e.platforms import PRODUCTION_LIKE, on
+from tests.e2e.platforms import EMBEDDED_LIKE, QUICK_POSTGRESQL, on
 from workflows.builder import Part, fork, simple
 from workflows.status import TaskStatus, WorkflowStatus
 
 TWO_MORE = {"name": "any", "retryCount": 2, "retryDelaySeconds": 0}
+
+both = on(EMBEDDED_LIKE, QUICK_POSTGRESQL)
 
 
 def held(flow: Flow, release: Path, ref: str = "held") -> Part:
@@ -42,6 +44,7 @@ def worker_of(setup: CeleryTestSetup, pid: int) -> CeleryTestWorker:
     return next(worker for worker in setup.worker_cluster if pid in pids(worker))
 
 
+@both
 def test_a_task_that_kills_its_process_ends_by_its_retry_policy(flow: Flow) -> None:
     poison = simple("chaos.poison", ref="poison", input={"out": str(flow.out)}, task_definition=TWO_MORE)
 
@@ -54,6 +57,7 @@ def test_a_task_that_kills_its_process_ends_by_its_retry_policy(flow: Flow) -> N
     assert flow.run(flow.mark("after")).status is WorkflowStatus.COMPLETED
 
 
+@both
 def test_a_killed_pool_process_costs_an_attempt_and_nothing_that_was_completed(
     flow: Flow, celery_setup: CeleryTestSetup, tmp_path: Path
 ) -> None:
@@ -71,6 +75,7 @@ def test_a_killed_pool_process_costs_an_attempt_and_nothing_that_was_completed(
     assert sorted(marks) == ["a 0", "b 0", "last 0"]
 
 
+@both
 def test_the_late_result_of_a_frozen_worker_is_not_written(
     flow: Flow, celery_setup: CeleryTestSetup, tmp_path: Path
 ) -> None:
@@ -99,7 +104,7 @@ def _ends(worker: CeleryTestWorker) -> str:
     return "\n".join(line for line in worker.logs().splitlines() if " succeeded in " in line)
 
 
-@on(PRODUCTION_LIKE)
+@on(QUICK_POSTGRESQL)
 def test_a_worker_that_was_frozen_works_again(
     flow: Flow, celery_setup: CeleryTestSetup, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by their platforms: each platform's processes are started once."""
     ours = [item for item in items if _HERE in item.path.parents]
     for item in ours:
-        item.add_marker(pytest.mark.xdist_group(_platform(item)))
+        item.add_marker(pytest.mark.xdist_group(_platform(item) or item.path.stem))
     in_order = iter(sorted(ours, key=_platform))
     items[:] = [next(in_order) if _HERE in item.path.parents else item for item in items]
 

@@ -22,12 +22,14 @@ class Platform:
 
 
 EMBEDDED_LIKE = Platform("redis-sqlite", "redis", "broker", "sqlite")
+QUICK_POSTGRESQL = Platform("redis-redis-postgresql", "redis", "redis", "postgresql")
+"""PostgreSQL without the seconds that RabbitMQ takes to start."""
 PRODUCTION_LIKE = Platform("rabbitmq-postgresql", "rabbitmq", "database", "postgresql")
 MAIN = (EMBEDDED_LIKE, PRODUCTION_LIKE)
 """Between them every kind of broker, result backend and database but a Redis beside the broker."""
 PLATFORMS = (
     EMBEDDED_LIKE,
-    Platform("redis-redis-postgresql", "redis", "redis", "postgresql"),
+    QUICK_POSTGRESQL,
     Platform("rabbitmq-redis-sqlite", "rabbitmq", "redis", "sqlite"),
     PRODUCTION_LIKE,
 )
