@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from app.errors import WrongState
+from app.operations import signal
 from app.runtime.recovery import lost_message
 from app.store.unit_of_work import Store
 from tests.properties.comparison import differences
@@ -44,12 +47,14 @@ class Protocol(RuleBasedStateMachine):
         self.in_flight: list[Delivery] = []
         self.taken: list[Message] = []
         self.killed = 0
+        self.terminable = False
         self.broken = False
         self.harness: Harness
         self.expected: Result
 
-    @initialize(data=st.data(), shape=shapes)
-    def begin(self, data: Any, shape: Shape) -> None:
+    @initialize(data=st.data(), shape=shapes, terminable=st.sampled_from([False, False, False, True]))
+    def begin(self, data: Any, shape: Shape, terminable: bool) -> None:
+        self.terminable = terminable
         drawn = data.draw(self.drawn)
         try:
             self.expected = interpret(drawn.workflows, "main", drawn.given)
@@ -149,6 +154,19 @@ class Protocol(RuleBasedStateMachine):
             except Killed:
                 return
 
+    # people
+
+    @precondition(lambda self: self.terminable)
+    @rule()
+    def terminate(self) -> None:
+        self.terminable = False
+        try:
+            self._guarded(lambda: signal.terminate(self.harness.engine, self.execution_id), but=WrongState)
+        except WrongState:
+            return
+        # How far it had come is not said.
+        self.expected = replace(self.expected, statuses={"TERMINATED"}, exact=False)
+
     # what must hold
 
     @invariant()
@@ -197,11 +215,11 @@ class Protocol(RuleBasedStateMachine):
             owner, message = delivery.owner.id, delivery.message.id
             self._guarded(lambda: lost_message(self.harness.engine, owner, message))
 
-    def _guarded(self, act: Any) -> Any:
+    def _guarded(self, act: Any, but: type[Exception] | tuple[()] = ()) -> Any:
         try:
             return act()
-        except Exception:
-            self.broken = True
+        except Exception as error:
+            self.broken = not isinstance(error, but)
             raise
 
     def _require(self, found: list[str]) -> None:
