@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -69,9 +69,8 @@ def terminate(engine: Engine, execution_id: str, reason: str = "", *, actor: str
         if not ending.terminated(settlement, execution, reason or "terminated on request"):
             status = execution.row(settlement.session).status
             raise WrongState(f"execution {execution_id} is {status}: it has ended and can't be terminated")
-        _audit(settlement, "terminate", execution_id, actor, None, reason)
 
-    engine.from_outside(work)
+    _recorded(engine, work, execution_id, "terminate", actor, None, reason)
 
 
 def _end(
@@ -91,9 +90,8 @@ def _end(
         row = _open_task(settlement, execution, ref)
         if not settlement.outcome_of_open(execution, row, outcome):
             raise WrongState(f"task {ref} of execution {execution_id} has just ended")
-        _audit(settlement, operation, execution_id, actor, ref, reason)
 
-    engine.from_outside(work)
+    _recorded(engine, work, execution_id, operation, actor, ref, reason)
 
 
 def _execution(engine: Engine, settlement: Settlement, execution_id: str) -> Execution:
@@ -131,22 +129,30 @@ def _object(output: Any) -> dict[str, Any]:
     return plain
 
 
-def _audit(
-    settlement: Settlement,
-    operation: str,
+def _recorded(
+    engine: Engine,
+    work: Callable[[Settlement], None],
     execution_id: str,
+    operation: str,
     actor: str | None,
     subject: str | None,
     reason: str | None,
 ) -> None:
-    logs.record(
-        settlement.session,
-        id=new_id(),
-        created=settlement.now,
-        actor=actor,
-        operation=operation,
-        workflow_id=execution_id,
-        subject=subject,
-        reason=reason,
-        detail=None,
-    )
+    """Do it and record it in one transaction; the record also tells whether a commit without an answer was ours."""
+    audit_id = new_id()
+
+    def transaction(settlement: Settlement) -> None:
+        work(settlement)
+        logs.record(
+            settlement.session,
+            id=audit_id,
+            created=settlement.now,
+            actor=actor,
+            operation=operation,
+            workflow_id=execution_id,
+            subject=subject,
+            reason=reason,
+            detail=None,
+        )
+
+    engine.from_outside(transaction, witness=lambda session: logs.is_recorded(session, audit_id))

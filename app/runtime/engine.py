@@ -120,9 +120,11 @@ class Engine:
 
         return self.store.transact(transaction, witness=witness or claimed_here, patience=patience)
 
-    def from_outside(self, work: Callable[[Settlement], None], patience: float | None = 3.0) -> Moves:
+    def from_outside(
+        self, work: Callable[[Settlement], None], witness: Callable[[Session], bool] | None = None
+    ) -> Moves:
         """`settle` for somebody who is no worker: what is next is sent to the broker at once."""
-        moves = self.settle(Hand(), work, patience=patience)
+        moves = self.settle(Hand(), work, witness=witness)
         self.publisher.publish(moves.sends)
         return moves
 

@@ -45,6 +45,7 @@ _AUDIT = Statement(
         detail=_p("detail"),
     ),
 )
+_RECORDED = Statement("whether an operation is recorded", select(audit.c.id).where(audit.c.id == _p("id")))
 
 
 def write_lines(session: Session, lines: list[dict[str, Any]]) -> None:
@@ -58,3 +59,7 @@ def of_task(session: Session, task_id: str) -> list[tuple[int, str, str]]:
 
 def record(session: Session, **params: Any) -> None:
     session.run(_AUDIT, **params)
+
+
+def is_recorded(session: Session, audit_id: str) -> bool:
+    return session.one(_RECORDED, id=audit_id) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -118,3 +119,20 @@ def test_a_result_that_comes_too_late_sets_no_variable(sqlite_store: Store) -> N
     delivery.finish()
 
     assert harness.execution(execution_id).variables == "{}"
+
+
+def test_who_ends_a_task_is_told_that_it_has_ended_although_the_commit_had_no_answer(
+    sqlite_store: Store,
+) -> None:
+    harness, _ = set_up(sqlite_store, task("wait", "WAIT"))
+    execution_id = harness.start("main")
+    lost = iter([True])
+
+    def point(name: str) -> None:
+        if name == "after commit" and next(lost, False):
+            raise sqlite3.OperationalError("the answer is lost")
+
+    with harness.points(point):
+        signal.complete_task(harness.engine, execution_id, "wait")
+
+    assert harness.execution(execution_id).status == "COMPLETED"
