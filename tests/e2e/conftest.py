@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,18 +22,11 @@ else:
 _HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Sort the tests by their platforms: each platform's processes are started once.
-
-    A wrapper, because xdist reads the groups (`--dist loadgroup`) in the same hook.
-    """
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests by their platforms: each platform's processes are started once, in one process of pytest."""
     ours = [item for item in items if _HERE in item.path.parents]
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group(_platform(item) or item.path.stem))
     in_order = iter(sorted(ours, key=_platform))
     items[:] = [next(in_order) if _HERE in item.path.parents else item for item in items]
-    return (yield)
 
 
 def _platform(item: pytest.Item) -> str:
