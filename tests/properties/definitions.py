@@ -14,6 +14,10 @@ Json = Any
 Draw = Callable[..., Any]
 
 
+_PLAIN = (".x}", ".few}", ".n}", ".case}", ".iteration}", ".selectedCase}", ".result}")
+"""Fields that are numbers, text or null."""
+
+
 @dataclass(frozen=True)
 class Taste:
     """What definitions are made of."""
@@ -92,7 +96,7 @@ class _Scope:
     def read(self) -> str:
         text = str(self.draw(st.sampled_from(self.known)))
         # Of an object as text the order of the keys would count.
-        return text if text.endswith(".output}") or not self.chance(5) else f"is {text}"
+        return f"is {text}" if text.endswith(_PLAIN) and self.chance(5) else text
 
     def numeric_read(self) -> str:
         return str(self.draw(st.sampled_from(self.numeric)))

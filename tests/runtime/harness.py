@@ -86,6 +86,9 @@ class Harness:
             state_dir=Path("unused"),
             segment_length=self.shape.segment_length,
             fan_batches=self.shape.fan_batches,
+            # Into how many messages a batch divides what it has not come to depends on the time that it took:
+            # so each branch is a message of its own, or all are one.
+            in_place_seconds=0 if self.shape.steps_in_place == 0 else 1_000_000,
         )
         self.engine = Engine(self.store, settings, self, self.wire, clock=lambda: self.now)
         self.sweeper = Sweeper(self.engine, monotonic=lambda: self.now / 1000)
