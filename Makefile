@@ -20,8 +20,8 @@ demo: install ## run ten orders of an example shop, with worker, beat and Flower
 	@$(PY) -m app.demo
 
 test: dev servers ## run all tests; installs what they need
-	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
-	$(if $(wildcard tests/e2e),$(PY) -m pytest tests/e2e)
+	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e --ignore tests/chaos
+	$(PY) -m pytest tests/e2e tests/chaos
 
 bench: dev servers ## measure Podium against plain Celery
 	@$(PY) -m bench

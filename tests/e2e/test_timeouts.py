@@ -13,7 +13,8 @@ from workflows.builder import Part, simple, wait
 from workflows.status import TaskStatus, WorkflowStatus
 
 RELEASE = Path("/nowhere/release")
-ONE_SECOND: dict[str, Any] = {"timeoutSeconds": 1, "responseTimeoutSeconds": 1}
+TWO_SECONDS: dict[str, Any] = {"timeoutSeconds": 2, "responseTimeoutSeconds": 2}
+"""Shorter than a lease, or the sweeper would find the dead worker first; long enough to kill it in time."""
 
 
 def held(flow: Flow, release: Path = RELEASE, **limits: Any) -> Part:
@@ -39,7 +40,7 @@ def test_a_task_timeout_that_retries_makes_the_next_attempt(
     flow: Flow, worker: CeleryTestWorker, tmp_path: Path
 ) -> None:
     release = tmp_path / "release"
-    step = held(flow, release, **ONE_SECOND, timeoutPolicy="RETRY", retryCount=1)
+    step = held(flow, release, **TWO_SECONDS, timeoutPolicy="RETRY", retryCount=1)
     execution = flow.start(step, flow.mark("after"))
     kill_in_the_middle(flow, worker)
 
@@ -58,7 +59,7 @@ def test_a_task_timeout_that_retries_makes_the_next_attempt(
 def test_a_task_timeout_ends_the_execution_where_its_policy_says_so(
     flow: Flow, worker: CeleryTestWorker
 ) -> None:
-    step = held(flow, RELEASE, **ONE_SECOND, timeoutPolicy="TIME_OUT_WF", retryCount=3)
+    step = held(flow, RELEASE, **TWO_SECONDS, timeoutPolicy="TIME_OUT_WF", retryCount=3)
     execution = flow.start(step, flow.mark("never"))
     kill_in_the_middle(flow, worker)
 
@@ -69,18 +70,18 @@ def test_a_task_timeout_ends_the_execution_where_its_policy_says_so(
 def test_a_task_without_a_sign_of_life_is_retried_by_its_response_timeout(
     flow: Flow, worker: CeleryTestWorker
 ) -> None:
-    execution = flow.start(held(flow, responseTimeoutSeconds=1, retryCount=1))
+    execution = flow.start(held(flow, responseTimeoutSeconds=2, retryCount=1))
     kill_in_the_middle(flow, worker)
 
     wait_for("the first attempt has timed out", lambda: len(attempts(execution, "held")) == 2)
     assert execution.tasks[0].status is TaskStatus.TIMED_OUT
-    assert (execution.tasks[0].reason or "").startswith("responseTimeout: 1 exceeded")
+    assert (execution.tasks[0].reason or "").startswith("responseTimeout: 2 exceeded")
 
 
 def test_the_workflows_timeout_ends_it_and_what_it_waits_for(flow: Flow, worker: CeleryTestWorker) -> None:
     rescue = flow.define(wait(ref="decision"))
     execution = flow.start(
-        held(flow), timeout_seconds=1, timeout_policy="TIME_OUT_WF", failure_workflow=rescue
+        held(flow), timeout_seconds=2, timeout_policy="TIME_OUT_WF", failure_workflow=rescue
     )
     kill_in_the_middle(flow, worker)
 
