@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ if not docker_available():
     from tests.localcelery.fixtures import *  # noqa: F403  the one line that switches the runtime
 
 _numbers = itertools.count(1)
+
+# A shell without job control starts what is to run in the background with SIGINT ignored, and children inherit that:
+# Ctrl-C would then end none of the processes that tests start. One that is handled here has its default in them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

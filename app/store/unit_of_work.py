@@ -7,6 +7,7 @@ connection, or a commit whose answer was lost. In the last case nobody knows whe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import random
@@ -118,6 +119,9 @@ class Session:
 
     def discard(self) -> None:
         """Give up a connection that may be broken."""
+        # A cursor in the middle of its rows keeps SQLite's transaction, and its lock, beyond the connection's close.
+        with contextlib.suppress(*_TRANSIENT):
+            self._cursor.close()
         self._proxy.invalidate()
 
 

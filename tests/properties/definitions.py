@@ -157,7 +157,7 @@ def _any(scope: _Scope) -> list[Json]:
 
 
 def _simple(scope: _Scope) -> list[Json]:
-    names = ["work"] * 6 + ["far", "limited", "flaky", "later"]
+    names = ["work"] * 6 + ["far", "limited", "flaky", *(["later"] if scope.taste.waits else [])]
     failing = ["broken", "fatal"] if scope.taste.failures and scope.failing else []
     task = _task(scope, "SIMPLE", "t")
     task["name"] = scope.draw(st.sampled_from(names + failing))
@@ -194,7 +194,7 @@ def _sub_workflow(scope: _Scope) -> list[Json]:
     task["inputParameters"] = {"x": scope.numeric_read(), "few": scope.numeric_read()}
     if scope.chance(3):
         task["optional"] = True
-    if scope.chance(4):
+    if scope.taste.waits and scope.chance(4):
         task["retryCount"] = 1
     scope.known += [f"${{{task['taskReferenceName']}.output.{key}}}" for key in scope.children[name]]
     return [task]

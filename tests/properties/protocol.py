@@ -24,8 +24,16 @@ from tests.runtime.wire import Message
 _MOST_IN_FLIGHT = 3
 _MOST_KILLED = 4
 """An operator is given up after six losses."""
+_MOST_DISTURBED = 8
+_MOST_SWEPT = 8
+_MOST_STARTED = 3
 _any = st.integers(0, 99)
-_jumps = st.sampled_from([100, 1_000, 1_900, 6_000, 31_000])
+_jumps = st.sampled_from([None, None, 1_000, 1_900, 6_000])
+"""Milliseconds; None: until something is due."""
+_steps = st.sampled_from([1000, 2, 1, 0])
+_times = st.sampled_from([1, 2, 3, 4, 1000, 0])
+"""How many effects; 1000: to the end."""
+_faults = st.sampled_from([Fault.NONE, Fault.NONE, *Fault])
 
 SMALL = Taste(size=8, deepest=2, children=1)
 shapes = st.builds(
@@ -47,9 +55,11 @@ class Protocol(RuleBasedStateMachine):
         super().__init__()
         self.in_flight: list[Delivery] = []
         self.taken: list[Message] = []
-        self.killed = 0
+        self.killed = self.disturbed = self.swept = 0
         self.terminable = False
         self.broken = False
+        self.started: dict[str, Result] = {}
+        self.given: Any = None
         self.harness: Harness
         self.expected: Result
 
@@ -64,63 +74,31 @@ class Protocol(RuleBasedStateMachine):
         self.harness = Harness(self.store, shape)
         self.harness.register(drawn.document)
         self.watch = Watch(self.harness, drawn.workflows)
-        self.execution_id = self.harness.start("main", drawn.given)
+        self.given = drawn.given
+        self.start()
 
-    # messages
-
-    def _has_messages(self) -> bool:
-        return bool(self.harness.wire.queue)
-
-    def _has_in_flight(self) -> bool:
-        return bool(self.in_flight)
-
-    @precondition(lambda self: self._has_messages() and len(self.in_flight) < _MOST_IN_FLIGHT)
-    @rule(index=_any, worker=_any, steps=st.sampled_from([0, 1, 2, 1000]))
-    def take(self, index: int, worker: int, steps: int) -> None:
-        self._take(index, worker, steps)
-
-    @precondition(_has_messages)
-    @rule(index=_any, worker=_any, steps=st.sampled_from([0, 1, 1000]))
-    def deliver(self, index: int, worker: int, steps: int) -> None:
-        self._move(self._take(index, worker, steps), times=1000)
-
-    @precondition(_has_messages)
-    @rule(index=_any)
-    def deliver_twice(self, index: int) -> None:
-        queue = self.harness.wire.queue
-        queue.append(queue[index % len(queue)].copy())
-
-    @precondition(lambda self: bool(self.taken))
-    @rule(index=_any)
-    def deliver_once_more(self, index: int) -> None:
-        self.harness.wire.queue.append(self.taken[index % len(self.taken)].copy())
-
-    @precondition(_has_messages)
-    @rule(index=_any)
-    def drop(self, index: int) -> None:
-        self.harness.wire.take(index)
-
-    @precondition(_has_messages)
+    @precondition(lambda self: len(self.started) < _MOST_STARTED and not self.harness.open_executions())
     @rule()
-    def lose_all(self) -> None:
-        self.harness.wire.lose_all()
+    def start(self) -> None:
+        """An execution; another one when it has ended."""
+        self.started[self.harness.start("main", self.given)] = self.expected
 
     # workers
 
-    @precondition(_has_in_flight)
-    @rule(index=_any, times=st.integers(1, 4))
-    def go(self, index: int, times: int) -> None:
-        self._move(self._one(index), times)
+    def _can_take(self) -> bool:
+        return bool(self.harness.wire.queue) and len(self.in_flight) < _MOST_IN_FLIGHT
 
-    @precondition(_has_in_flight)
-    @rule(index=_any, fault=st.sampled_from([Fault.NO_COMMIT, Fault.NO_ANSWER]))
-    def stumble(self, index: int, fault: Fault) -> None:
-        self._move(self._one(index), 1, fault)
+    @precondition(_can_take)
+    @rule(index=_any, worker=_any, steps=_steps, times=_times, fault=_faults)
+    def take(self, index: int, worker: int, steps: int, times: int, fault: Fault) -> None:
+        """A worker takes a message and comes so many effects far; there something may happen."""
+        self._advance(self._take(index, worker, steps), times, fault)
 
-    @precondition(lambda self: self.in_flight and self.killed < _MOST_KILLED)
-    @rule(index=_any, fault=st.sampled_from([Fault.CRASH, Fault.CRASH_AT_COMMIT]))
-    def kill_child(self, index: int, fault: Fault) -> None:
-        self._move(self._one(index), 1, fault)
+    @precondition(lambda self: self.in_flight)
+    @rule(index=_any, times=_times, fault=_faults)
+    def go_on(self, index: int, times: int, fault: Fault) -> None:
+        """A worker goes on with what it has."""
+        self._advance(self._one(index), times, fault)
 
     @precondition(lambda self: self.in_flight and self.killed < _MOST_KILLED)
     @rule(index=_any)
@@ -133,20 +111,38 @@ class Protocol(RuleBasedStateMachine):
         self.harness.alive.remove(owner)
         self.harness.new_worker()
 
+    # messages
+
+    @precondition(lambda self: self.disturbed < _MOST_DISTURBED and (self.taken or self.harness.wire.queue))
+    @rule(what=st.sampled_from(["twice", "again", "again", "drop", "lose all"]), index=_any)
+    def disturb(self, what: str, index: int) -> None:
+        """A message is delivered twice, or once more after it was taken, or lost; or the broker comes back empty."""
+        queue = self.harness.wire.queue
+        self.disturbed += 1
+        if what == "again" and self.taken:
+            queue.append(self.taken[index % len(self.taken)].copy())
+        elif what == "twice" and queue:
+            queue.append(queue[index % len(queue)].copy())
+        elif what == "drop" and queue:
+            self.harness.wire.take(index)
+        elif what == "lose all":
+            self.harness.wire.lose_all()
+
     # the clock and the sweeper
 
-    @rule(jump=_jumps)
-    def sweep(self, jump: int) -> None:
-        self._guarded(lambda: self.harness.advance(jump))
-
-    @rule(jump=_jumps, survives=st.integers(0, 3))
-    def sweep_and_die(self, jump: int, survives: int) -> None:
+    @precondition(lambda self: self.swept < _MOST_SWEPT or not (self.in_flight or self.harness.wire.queue))
+    @rule(jump=_jumps, survives=st.sampled_from([None, None, 0, 1, 2, 3]))
+    def sweep(self, jump: int | None, survives: int | None) -> None:
+        """Time passes, and the sweeper runs; it may be killed after so many effects."""
         effects = 0
+        self.swept += 1
+        if jump is None or not (self.in_flight or self.harness.wire.queue):
+            jump = self.harness.until_due()
 
         def point(name: str) -> None:
             nonlocal effects
             effects += name != "before commit"
-            if name != "before commit" and effects > survives:
+            if survives is not None and name != "before commit" and effects > survives:
                 raise Killed
 
         with self.harness.points(point):
@@ -161,12 +157,13 @@ class Protocol(RuleBasedStateMachine):
     @rule()
     def terminate(self) -> None:
         self.terminable = False
+        execution_id = list(self.started)[-1]
         try:
-            self._guarded(lambda: signal.terminate(self.harness.engine, self.execution_id), but=WrongState)
+            self._guarded(lambda: signal.terminate(self.harness.engine, execution_id), but=WrongState)
         except WrongState:
             return
         # How far it had come is not said.
-        self.expected = replace(self.expected, statuses={"TERMINATED"}, exact=False)
+        self.started[execution_id] = replace(self.expected, statuses={"TERMINATED"}, exact=False)
 
     # what must hold
 
@@ -190,7 +187,8 @@ class Protocol(RuleBasedStateMachine):
             return
         self.harness.drain()
         self._require(self.watch.check(set()))
-        self._require(differences(self.harness, self.execution_id, self.expected, faults=True))
+        for execution_id, expected in self.started.items():
+            self._require(differences(self.harness, execution_id, expected, faults=True))
 
     # how
 
@@ -205,10 +203,15 @@ class Protocol(RuleBasedStateMachine):
         self.in_flight.append(delivery)
         return delivery
 
+    def _advance(self, delivery: Delivery, times: int, fault: Fault) -> None:
+        self._move(delivery, times)
+        deadly = fault in (Fault.CRASH, Fault.CRASH_AT_COMMIT)
+        if not delivery.ended and fault is not Fault.NONE and not (deadly and self.killed >= _MOST_KILLED):
+            self._move(delivery, 1, fault)
+
     def _move(self, delivery: Delivery, times: int, fault: Fault = Fault.NONE) -> None:
-        self._guarded(lambda: delivery.go(fault))
-        while times > 1 and not delivery.ended:
-            self._guarded(delivery.go)
+        while times and not delivery.ended:
+            self._guarded(lambda: delivery.go(fault))
             times -= 1
         if not delivery.ended:
             return

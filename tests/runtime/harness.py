@@ -177,10 +177,13 @@ class Harness:
                 return
             if self.now - began > _LONGEST_MS:
                 raise Stuck(f"after {(self.now - began) // 1000} s:\n{self.picture()}")
-            self.advance(self._until_due(self.now - began))
+            self.advance(self.until_due(self.now - began))
 
-    def _until_due(self, waited: int) -> int:
-        """Milliseconds until something is due; short steps while dead workers are to be found."""
+    def until_due(self, waited: int = _BURIED_MS) -> int:
+        """Milliseconds until something is due; short steps while dead workers are to be found.
+
+        waited: milliseconds since the last of them may have died.
+        """
         rows = self.live()
         if waited < _BURIED_MS and {row.owner for row in rows} - {None, *(owner.id for owner in self.alive)}:
             return 1_000

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from app.errors import StoreUnavailable
-from app.store import definitions
+from app.store import definitions, tables
+from app.store.statements import Statement
 from app.store.unit_of_work import Session, Store
+from config.database import BUSY_MILLISECONDS
 from tests.store.racing import race
 
 BROKEN = {
@@ -75,6 +77,30 @@ def test_an_error_undoes_all_of_the_transaction_and_is_raised(store: Store) -> N
     assert _stored(store) == []
     assert store.read(definitions.task_defs) == {}
     assert store.transact(Adding()) == 1
+
+
+def test_a_transaction_that_broke_leaves_no_lock_for_its_second_run_to_wait_on(store: Store) -> None:
+    # One row of two is read: the statement is still open when the connection breaks.
+    two_rows = Statement(
+        "any", insert(tables.task_def).values(_task_defs("a", "b")).returning(tables.task_def.c.name)
+    )
+    broken: list[Exception] = []
+
+    def work(session: Session) -> None:
+        session.one(two_rows)
+        if not broken:
+            # As long as the error lives, so do the frames that it came through.
+            broken.append(BROKEN[store.engine.dialect.name])
+            raise broken[0]
+
+    # Well below the patience of a transaction that waits for a lock.
+    store.transact(work, patience=BUSY_MILLISECONDS / 1000 / 2)
+
+    assert sorted(store.read(definitions.task_defs)) == ["a", "b"]
+
+
+def _task_defs(*names: str) -> list[dict[str, object]]:
+    return [{"name": name, "content": "{}", "created": 0, "updated": 0} for name in names]
 
 
 def test_nobody_sees_what_is_not_committed(store: Store) -> None:
