@@ -86,6 +86,12 @@ class Execution:
         """The tasks where the definition has them: inside loops, branches, cases and sub-workflows."""
         return get_tree(self._podium.engine, self.id)
 
+    @property
+    def compensation(self) -> Execution | None:
+        """The execution that undoes this one; None while it runs, or when there was nothing to undo."""
+        undoing = query.get_compensation(self._podium.engine, self.id)
+        return None if undoing is None else Execution(self._podium, undoing.id)
+
     def get(self, ref: str) -> TaskExecution:
         """The latest attempt of a task by its reference; in a loop `ref__2`, or `ref` for the latest iteration.
 

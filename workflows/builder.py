@@ -9,7 +9,8 @@
 
 Each function makes one task (a `Part`), or a FORK_JOIN and its JOIN (`fork`). `part.output("x.y")` is the
 expression that reads its output. Without `ref` the name is the reference. What a function has no word
-for is given by its name in the model: `simple("charge", retry_count=3, optional=True)`. The result is a plain
+for is given by its name in the model: `simple("charge", retry_count=3, optional=True)`; every task takes the
+parts that undo it: `simple("charge", compensation=[simple("refund")])`. The result is a plain
 `WorkflowDef`: it can be printed as JSON, and the static checks apply to it as to any other.
 """
 
@@ -79,9 +80,17 @@ def variable(path: str) -> str:
 
 
 def task(
-    type: str, name: str, *, ref: str | None = None, input: Mapping[str, Json] | None = None, **fields: Any
+    type: str,
+    name: str,
+    *,
+    ref: str | None = None,
+    input: Mapping[str, Json] | None = None,
+    compensation: Parts = (),
+    **fields: Any,
 ) -> Part:
     """A task of any type. `input` is `inputParameters`; `fields` are fields of `WorkflowTask`.
+
+    compensation: what undoes it when the execution does not complete: `simple("charge", compensation=[refund])`.
 
     Raises:
         TypeError: there is no such field.
@@ -91,6 +100,8 @@ def task(
     if unknown:
         raise TypeError(f"a task has no field {', '.join(sorted(unknown))}; see workflows.model.WorkflowTask")
     given = fields if input is None else {"input_parameters": dict(input), **fields}
+    if compensation:
+        given["compensation"] = _tasks(compensation)
     return Part((WorkflowTask(name=name, task_reference_name=ref or name, type=type, **given),))
 
 

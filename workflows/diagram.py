@@ -26,6 +26,9 @@ def mermaid(definition: WorkflowDef) -> str:
 def _boxes(container: Container, names: dict[str, str], pad: str) -> Iterator[str]:
     for node in container.nodes:
         yield pad + _box(node, names)
+        for index, task in enumerate(node.task.compensation):
+            below = "" if task.name == task.task_reference_name else f"<br/><small>{_safe(task.name)}</small>"
+            yield f'{pad}{names[node.ref]}_undo{index}["{_safe(task.task_reference_name)}{below}"]'
         for child in node.children.values():
             if child.kind == "loop":
                 yield f'{pad}subgraph {names[node.ref]}_body["{_safe(node.ref)}: each iteration"]'
@@ -46,6 +49,9 @@ def _edges(container: Container, names: dict[str, str]) -> list[str]:
     lines = []
     for node in container.nodes:
         here = names[node.ref]
+        for index in range(len(node.task.compensation)):
+            above, word = (f"{here}_undo{index - 1}", "") if index else (here, '|"undone by"|')
+            lines.append(f"  {above} -.->{word} {here}_undo{index}")
         for label, child in node.children.items():
             lines.append(f"  {here} -->{_label(node, label)} {_target(first_of(child, node.after), names)}")
             lines += _edges(child, names)

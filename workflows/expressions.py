@@ -81,6 +81,24 @@ def escape(text: str) -> str:
     return text.replace("${", "$${")
 
 
+def replace_expressions(text: str, choose: Callable[[str], str | None]) -> str:
+    """The text with other expressions in it; `choose` is asked for each one, outer before inner.
+
+    choose: is given an expression as it is written, `${ref.output}`; None leaves it, with those inside it replaced.
+    """
+    return "".join(
+        escape(part) if isinstance(part, str) else _replaced(part, choose) for part in _split(text)
+    )
+
+
+def _replaced(expression: _Expression, choose: Callable[[str], str | None]) -> str:
+    chosen = choose(expression.source)
+    if chosen is not None:
+        return chosen
+    inside = (part if isinstance(part, str) else _replaced(part, choose) for part in expression.parts)
+    return "${" + "".join(inside) + "}"
+
+
 def _constant(value: Json) -> Template:
     if isinstance(value, dict | list):
         return Template(True, frozenset(), lambda _: _copy(value))

@@ -149,6 +149,8 @@ class SubWorkflowParams(Document):
     idempotency_key: str | None = None
     idempotency_strategy: IdempotencyStrategy | None = None
     priority: int | str | None = None
+    compensates: str | None = None
+    """Podium's own, in the definitions of compensations: the execution that is undone, in place of a workflow."""
 
 
 class Auditable(Document):
@@ -266,6 +268,9 @@ class WorkflowTask(Document):
     rate_limited: bool | None = None
     cache_config: CacheConfig | None = None
     on_state_change: dict[str, list[StateChangeEvent]] = {}
+    compensation: list[WorkflowTask] = []
+    """Podium's own: the tasks that undo this one, run when it has completed and the execution then fails, times out
+    or is terminated. See `workflows/compensation.py`."""
     metadata: dict[str, Any] = {}
 
 

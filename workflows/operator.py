@@ -146,6 +146,8 @@ class Start:
     idempotency_key: str | None = None
     idempotency_strategy: str | None = None
     task_to_domain: Mapping[str, str] | None = None
+    compensates: str | None = None
+    """The compensation of this execution instead of a workflow; what has nothing to undo is done at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,11 +115,29 @@ WORKFLOW_END = WorkflowEnd()
 class Program:
     """An indexed definition together with the task definitions that were registered when it was."""
 
-    __slots__ = ("definition", "id", "loose", "nodes", "output", "permissive", "root", "task_defs")
+    __slots__ = (
+        "compensable",
+        "compensates",
+        "definition",
+        "id",
+        "loose",
+        "nodes",
+        "output",
+        "permissive",
+        "root",
+        "task_defs",
+    )
 
-    def __init__(self, definition: WorkflowDef, task_defs: Mapping[str, TaskDef] | None = None) -> None:
+    def __init__(
+        self,
+        definition: WorkflowDef,
+        task_defs: Mapping[str, TaskDef] | None = None,
+        compensates: str | None = None,
+    ) -> None:
+        """`compensates`: the id of the program whose executions this one undoes (`workflows/compensation.py`)."""
         self.definition = definition
         self.task_defs = dict(task_defs or {})
+        self.compensates = compensates
         self.id = hashlib.sha256(self.content()).hexdigest()[:24]
         self.nodes: dict[str, Node] = {}
         self.root = self._build(definition.tasks, Container("root", None, ""), ())
@@ -128,15 +146,19 @@ class Program:
             self._tie_join(node)
         self.output = Template.compile(definition.output_parameters)
         self.permissive = any(node.task.permissive for node in self.nodes.values())
+        self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
+        """Whether an execution of it may leave something to undo."""
         self.loose = any(node.join is not None and not node.join.whole for node in self.nodes.values())
 
     def content(self) -> bytes:
         """What is stored: JSON of the definition and its task definitions; `load` reads it back."""
         names = {task.name for task in _all_tasks(self.definition.tasks)}
-        document = {
+        document: dict[str, Any] = {
             "workflow": self.definition.to_json(),
             "taskDefs": {n: d.to_json() for n, d in sorted(self.task_defs.items()) if n in names},
         }
+        if self.compensates is not None:
+            document["compensates"] = self.compensates
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
     @classmethod
@@ -144,7 +166,8 @@ class Program:
         """Read what `content` wrote."""
         document = orjson.loads(content)
         task_defs = {name: TaskDef.model_validate(d) for name, d in document["taskDefs"].items()}
-        return cls(WorkflowDef.model_validate(document["workflow"]), task_defs)
+        definition = WorkflowDef.model_validate(document["workflow"])
+        return cls(definition, task_defs, document.get("compensates"))
 
     def node(self, ref: str) -> Node:
         return self.nodes[ref]
@@ -219,7 +242,15 @@ def _sub_workflow_source(param: SubWorkflowParams, given: dict[str, Any]) -> dic
         "idempotencyStrategy": param.idempotency_strategy,
         "priority": param.priority,
         "workflowInput": given,
-    }
+    } | ({} if param.compensates is None else {"compensates": param.compensates})
+
+
+def _may_be_undone(node: Node) -> bool:
+    # What a dynamic task will be is not known: it may start a sub-workflow.
+    return bool(node.task.compensation) or node.task.type in _MAY_START_OTHERS
+
+
+_MAY_START_OTHERS = ("SUB_WORKFLOW", "DYNAMIC", "FORK_JOIN_DYNAMIC")
 
 
 def first_of(container: Container, otherwise: Next) -> Next:
@@ -265,6 +296,7 @@ def _below(container: Container) -> Iterator[Node]:
 def _all_tasks(tasks: Sequence[WorkflowTask]) -> Iterator[WorkflowTask]:
     for task in tasks:
         yield task
+        yield from _all_tasks(task.compensation)
         if is_operator(task.type):
             for inner in operator_of(task.type).children(task).values():
                 yield from _all_tasks(inner)

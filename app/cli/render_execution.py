@@ -30,6 +30,7 @@ def execution_grid(state: ExecutionState, explanation: str | None) -> Table:
         "correlation id": state.correlation_id,
         "idempotency key": state.idempotency_key,
         "parent": state.parent_id,
+        "undoes": state.compensates,
         "priority": state.priority or None,
         "started": moment(state.created),
         "ended": f"{moment(end)}, after {duration(end - state.created)}" if end else None,

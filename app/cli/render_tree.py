@@ -43,7 +43,7 @@ def tree_text(tree: ExecutionTree, logs: Logs, width: int) -> Text:
     """One line for each attempt, indented below what contains it; what there is to say about it stands at its end,
     or beneath it where a terminal of `width` columns has no room."""
     head = _Row(Text("task"), Text("status"), "attempt", "time", "worker")
-    rows = list(_list(tree.tasks, "", logs))
+    rows = list(_list(tree.inside, "", logs))
     widths = [
         max(cell.cell_len for cell in column)
         for column in zip(*(r.cells for r in [head, *rows]), strict=True)
@@ -94,7 +94,7 @@ def _item(item: Item, guide: str, below: str, logs: Logs) -> Iterator[_Row]:
         inside = (*item.groups, *item.children)
         yield from _attempts(item, guide, below, logs)
     elif isinstance(item, ExecutionTree):
-        inside = item.tasks
+        inside = item.inside
         yield _child(item, guide, below)
     else:
         inside = item.tasks
@@ -107,7 +107,9 @@ def _attempts(tree: TaskTree, guide: str, below: str, logs: Logs) -> Iterator[_R
     for number, task in enumerate(tree.attempts):
         kind = f" {task.type}" if task.type != task.ref else ""
         name = (
-            Text.assemble((beneath, "dim"), ("again", "dim"))
+            Text.assemble(
+                (beneath, "dim"), ("again" if task.type == tree.attempts[0].type else task.type, "dim")
+            )
             if number
             else Text.assemble((guide, "dim"), text(task.ref, "bold"), text(kind, "dim"))
         )
@@ -139,7 +141,7 @@ def _child(tree: ExecutionTree, guide: str, below: str) -> _Row:
         status_text(state.status),
         time=duration(state.ended - state.created) if state.ended else "",
         said=(f"{state.id}: {state.reason}" if state.reason else state.id,),
-        below=below + (_RULE if tree.tasks else _SPACE),
+        below=below + (_RULE if tree.inside else _SPACE),
     )
 
 

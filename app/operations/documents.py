@@ -31,7 +31,7 @@ def execution_document(state: ExecutionState) -> Document:
         "createTime": state.created,
         "updateTime": state.updated,
         "endTime": state.ended,
-    }
+    } | ({} if state.compensates is None else {"compensates": state.compensates})
 
 
 def task_document(task: TaskExecution) -> Document:
@@ -59,8 +59,11 @@ def task_document(task: TaskExecution) -> Document:
 
 def tree_document(tree: ExecutionTree) -> Document:
     """An execution with `tasks`: every attempt in a flat list, in the order of the definition. A task that has
-    started a sub-workflow holds its document as `subWorkflow`."""
-    return {**execution_document(tree.execution), "tasks": [d for t in tree.tasks for d in _flat(t)]}
+    started a sub-workflow holds its document as `subWorkflow`; what undoes it is in `compensation`."""
+    document = {**execution_document(tree.execution), "tasks": [d for t in tree.tasks for d in _flat(t)]}
+    if tree.compensation is not None:
+        document["compensation"] = tree_document(tree.compensation)
+    return document
 
 
 def _flat(tree: TaskTree) -> list[Document]:
@@ -79,6 +82,8 @@ def logs_added(document: Document, logs: Mapping[str, Sequence[tuple[int, str, s
         task["logs"] = [{"createdTime": at, "level": level, "log": line} for at, level, line in lines]
         if "subWorkflow" in task:
             logs_added(task["subWorkflow"], logs)
+    if "compensation" in document:
+        logs_added(document["compensation"], logs)
     return document
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import orjson
 
+from app.runtime.compensation import PERSON
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
 from app.runtime.settle import NO_WORKER
-from app.store import executions, tasks, workers
+from app.store import compensations, executions, tasks, workers
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
@@ -23,7 +24,8 @@ def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str
     if status is WorkflowStatus.COMPLETED:
         return f"completed after {_span((row.ended or row.updated) - row.created)}"
     if status.terminal:
-        return f"{status} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
+        ended = f"{status} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
+        return ended + _undone(engine, session, row)
     if status is WorkflowStatus.PAUSED:
         return f"paused {_span(engine.clock() - row.updated)} ago"
     program = engine.programs.get(row.program_id, session)
@@ -32,6 +34,16 @@ def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str
     if len(live) > _MOST:
         sentences.append(f"and {len(live) - _MOST} more tasks are open")
     return "; ".join(sentences) or "it is between two steps"
+
+
+def _undone(engine: Engine, session: Session, row: WorkflowRow) -> str:
+    """What has become of the compensation of an execution that did not complete."""
+    if not engine.programs.get(row.program_id, session).compensable:
+        return ""
+    undoing = compensations.latest(session, row.id)
+    if undoing is None:
+        return ""
+    return f"; what it did is undone by {undoing.id}: {explain_execution(engine, session, undoing)}"
 
 
 def _contains_others(program: Program, row: TaskRow) -> bool:
@@ -45,6 +57,8 @@ def _task(engine: Engine, session: Session, program: Program, row: TaskRow) -> s
     node = program.nodes[row.ref]
     if row.status == TaskStatus.SCHEDULED:
         return _scheduled(engine, session, node, row, ref, now)
+    if row.type == PERSON and row.retried_id:
+        return f"{ref} waits for a person: {row.reason}"
     if row.sub_workflow_id:
         child = executions.by_id(session, row.sub_workflow_id)
         if child is not None:

@@ -11,7 +11,7 @@ from app.errors import ExecutionNotFound
 from app.operations.explain import explain_execution
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
-from app.store import executions, logs, search, tasks
+from app.store import compensations, executions, logs, search, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
@@ -68,6 +68,8 @@ class ExecutionState:
     created: int
     updated: int
     ended: int | None
+    compensates: str | None = None
+    """The execution that it undoes."""
 
 
 def get_execution(engine: Engine, execution_id: str) -> ExecutionState:
@@ -95,6 +97,12 @@ def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
         return [task_of(row) for row in tasks.of_workflow(session, execution_id)]
 
     return engine.store.read(work)
+
+
+def get_compensation(engine: Engine, execution_id: str) -> ExecutionState | None:
+    """What undoes an execution; of several, one for each time that it did not complete, the last. None: nothing."""
+    row = engine.store.read(lambda s: compensations.latest(s, execution_id))
+    return None if row is None else state_of(row)
 
 
 def get_task_log(engine: Engine, task_id: str) -> list[tuple[int, str, str]]:
@@ -173,6 +181,7 @@ def state_of(row: WorkflowRow) -> ExecutionState:
         created=row.created,
         updated=row.updated,
         ended=row.ended,
+        compensates=row.compensates,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from app.errors import ExecutionNotFound
 from app.operations.query import ExecutionState, TaskExecution, state_of, task_of
 from app.runtime.engine import Engine
-from app.store import executions, tasks
+from app.store import compensations, executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import path_of
 from app.store.unit_of_work import Session
@@ -25,6 +25,13 @@ class ExecutionTree:
 
     execution: ExecutionState
     tasks: tuple[TaskTree, ...]
+    compensation: ExecutionTree | None = None
+    """What undoes it; of a sub-workflow whose parent is undone as well it is found there, below the parent's."""
+
+    @property
+    def inside(self) -> tuple[TaskTree | ExecutionTree, ...]:
+        """Its tasks and its compensation."""
+        return self.tasks if self.compensation is None else (*self.tasks, self.compensation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,16 @@ def get_tree(engine: Engine, execution_id: str) -> ExecutionTree:
     return engine.store.read(work)
 
 
-def _tree(engine: Engine, session: Session, row: WorkflowRow) -> ExecutionTree:
+def _tree(engine: Engine, session: Session, row: WorkflowRow, top: bool = True) -> ExecutionTree:
     program = engine.programs.get(row.program_id, session)
     attempts = defaultdict[Key, list[TaskExecution]](list)
     for task in tasks.of_workflow(session, row.id):
         attempts[task.ref, path_of(task.path)].append(task_of(task))
-    return ExecutionTree(state_of(row), tuple(_Grower(engine, session, attempts).tasks(program.root, ())))
+    grown = tuple(_Grower(engine, session, attempts).tasks(program.root, ()))
+    undoing = compensations.latest(session, row.id) if program.compensable else None
+    if undoing is None or (undoing.parent_id is not None and not top):
+        return ExecutionTree(state_of(row), grown)
+    return ExecutionTree(state_of(row), grown, _tree(engine, session, undoing))
 
 
 class _Grower:
@@ -111,4 +122,4 @@ class _Grower:
             if task.sub_workflow_id is not None:
                 row = executions.by_id(self._session, task.sub_workflow_id)
                 if row is not None:
-                    yield _tree(self._engine, self._session, row)
+                    yield _tree(self._engine, self._session, row, top=False)

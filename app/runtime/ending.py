@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.runtime import compensation
 from app.runtime.execution import Execution
 from app.runtime.payload import dump, too_large
 from app.store import executions, tasks
@@ -70,10 +71,15 @@ def timed_out(settlement: Settlement, execution: Execution, seconds: int, limit:
     _end(settlement, execution, WorkflowStatus.TIMED_OUT, why, _output(settlement, execution, None))
 
 
-def terminated(settlement: Settlement, execution: Execution, reason: str) -> bool:
-    """Somebody, or the parent, ends the execution; no failure workflow is started. False: it has ended already."""
-    output = _output(settlement, execution, None)
-    return _end(settlement, execution, WorkflowStatus.TERMINATED, reason, output, failure_workflow=False)
+def terminated(settlement: Settlement, execution: Execution, reason: str, *, by_parent: bool = False) -> bool:
+    """Somebody, or the parent, ends the execution; no failure workflow is started. False: it has ended already.
+
+    by_parent: what it has done is undone in its turn among what the parent has done, or not at all.
+    """
+    output, status = _output(settlement, execution, None), WorkflowStatus.TERMINATED
+    return _end(
+        settlement, execution, status, reason, output, failure_workflow=False, compensated=not by_parent
+    )
 
 
 def stray(settlement: Settlement, execution: Execution, fork: Node, path: Path) -> None:
@@ -128,6 +134,7 @@ def _end(
     output: Any,
     row: TaskRow | None = None,
     failure_workflow: bool = True,
+    compensated: bool = True,
 ) -> bool:
     session, now = settlement.session, settlement.now
     refs = (
@@ -155,14 +162,21 @@ def _end(
     if row is not None or status is not WorkflowStatus.COMPLETED:
         _close_tasks(settlement, execution, status, reason)
     this = execution.row(session)
+    undoing = compensation.start(settlement, execution) if compensated and not status.successful else None
+    if undoing is not None:
+        _add_output(settlement, this, compensation.OUTPUT, undoing)
+        execution.forget_row()
+        this = execution.row(session)
     if failure_workflow and status in (
         WorkflowStatus.FAILED,
         WorkflowStatus.TIMED_OUT,
         WorkflowStatus.TERMINATED,
     ):
         _start_failure_workflow(settlement, execution, this)
-    if this.parent_task_id is not None:
+    if this.parent_task_id is not None and undoing is None:
         _tell_parent(settlement, this, status, output, reason)
+    if this.compensates is not None:
+        _tell_parent_of_undone(settlement, this.compensates)
     return True
 
 
@@ -176,7 +190,15 @@ def _close_tasks(
         child = executions.by_id(session, child_id, lock=True) if child_id else None
         if child is not None and not WorkflowStatus(child.status).terminal:
             program = settlement.engine.programs.get(child.program_id, session)
-            terminated(settlement, Execution(child.id, child.run, program, child), why)
+            terminated(settlement, Execution(child.id, child.run, program, child), why, by_parent=True)
+
+
+def _tell_parent_of_undone(settlement: Settlement, execution_id: str) -> None:
+    """What has waited until a sub-workflow that failed was undone goes on: another attempt, or the failure."""
+    undone = executions.by_id(settlement.session, execution_id)
+    if undone is not None and undone.parent_task_id is not None and WorkflowStatus(undone.status).terminal:
+        output = orjson.loads(undone.output) if undone.output else {}
+        _tell_parent(settlement, undone, WorkflowStatus(undone.status), output, undone.reason)
 
 
 def _tell_parent(
@@ -214,8 +236,13 @@ def _start_failure_workflow(settlement: Settlement, execution: Execution, row: W
         name = str(given.get(parts[2], "")) if len(parts) > 2 else ""
     output = orjson.loads(row.output) if row.output else {}
     started = settlement.engine.start_failure_workflow(settlement, execution, row, name, given, output)
+    _add_output(settlement, row, "conductor.failure_workflow", started)
+
+
+def _add_output(settlement: Settlement, row: WorkflowRow, key: str, value: str) -> None:
+    output = orjson.loads(row.output) if row.output else {}
     output = output if isinstance(output, dict) else {"output": output}
-    executions.set_output(settlement.session, row.id, dump({**output, "conductor.failure_workflow": started}))
+    executions.set_output(settlement.session, row.id, dump({**output, key: value}))
 
 
 def _permitted_failures(settlement: Settlement, execution: Execution) -> str | None:

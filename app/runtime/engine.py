@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import retry, straight
+from app.runtime import compensation, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
@@ -63,6 +63,7 @@ class NewExecution:
     task_to_domain: str | None = None
     created_by: str | None = None
     event: str | None = None
+    compensates: str | None = None
 
 
 class Engine:
@@ -258,7 +259,8 @@ class Engine:
         definition = new.program.definition
         given = definition.input_template | new.input
         problem = too_large(given, self.payload_limit)
-        if problem:
+        # What is owed is not dropped because there is much of it.
+        if problem and new.compensates is None:
             raise InvalidInput(f"the input of {definition.name} {problem}")
         return WorkflowRow(
             id=execution_id,
@@ -285,6 +287,7 @@ class Engine:
             updated=now,
             ended=None,
             due_at=now + definition.timeout_seconds * 1000 if definition.timeout_seconds else None,
+            compensates=new.compensates,
         )
 
     def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
@@ -297,6 +300,9 @@ class Engine:
 
     def start_child(self, settlement: Settlement, parent: Execution, row: TaskRow, start: Start) -> None:
         """The execution that a SUB_WORKFLOW task waits for."""
+        if start.compensates is not None:
+            compensation.start_below(settlement, parent, row, start.compensates)
+            return
         session = settlement.session
         try:
             program = self._program_of(session, start, settlement.now)
@@ -385,6 +391,26 @@ class Engine:
             task_to_domain=row.task_to_domain,
         )
         return self.insert(settlement, new).id
+
+    def new_compensation(
+        self,
+        program: Program,
+        given: dict[str, Any],
+        undone: WorkflowRow,
+        parent_id: str | None,
+        parent_task_id: str | None,
+    ) -> NewExecution:
+        """What undoes an execution, which leaves it its correlation id, its priority and its domains."""
+        return NewExecution(
+            program,
+            given,
+            correlation_id=undone.correlation_id,
+            priority=undone.priority,
+            parent_id=parent_id,
+            parent_task_id=parent_task_id,
+            task_to_domain=undone.task_to_domain,
+            compensates=undone.id,
+        )
 
     # who runs what
 

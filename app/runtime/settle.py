@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from app.runtime import ending, retry
+from app.runtime import compensation, ending, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
@@ -198,7 +198,12 @@ class Settlement:
 
     def time_out_workflow(self, execution: Execution, row: TaskRow, reason: str) -> None:
         """A task's timeout that ends the execution at once, without a retry."""
-        if self._end_open(row, TaskStatus.TIMED_OUT, None, reason):
+        if not self._end_open(row, TaskStatus.TIMED_OUT, None, reason):
+            return
+        node = execution.program.node(row.ref)
+        if compensation.is_left_to_people(execution, node):
+            compensation.leave_to_people(self, execution, node, tasks.path_of(row.path), row, reason)
+        else:
             self._todo.append(lambda: ending.failed(self, execution, row, TaskStatus.TIMED_OUT, reason))
 
     def _end_open(self, row: TaskRow, status: TaskStatus, output: Any, reason: str | None) -> bool:
@@ -222,6 +227,8 @@ class Settlement:
             TaskStatus.FAILED_WITH_TERMINAL_ERROR if failed.terminal else TaskStatus.FAILED
         )
         again = retry.retries(node, status, row.attempt, row.first_scheduled, self.now)
+        asked = row.type == compensation.PERSON and compensation.is_left_to_people(execution, node)
+        again = again or (asked and status is TaskStatus.FAILED)
         recorded = TaskStatus.COMPLETED_WITH_ERRORS if node.task.optional and not again else status
         if claim is None:
             written = self._end_open(row, recorded, failed.output, failed.reason)
@@ -244,16 +251,19 @@ class Settlement:
         elif node.task.optional or (node.task.permissive and status is not TaskStatus.CANCELED):
             ended = Done(failed.output, status=recorded, reason=failed.reason)
             self._todo.append(lambda: self._go_on(execution, node, path, row, ended))
+        elif not asked and compensation.is_left_to_people(execution, node):
+            compensation.leave_to_people(self, execution, node, path, row, failed.reason)
         else:
             self._todo.append(lambda: ending.failed(self, execution, row, status, failed.reason))
         return True
 
     def _retry(self, execution: Execution, node: Node, path: Path, row: TaskRow, failed: Failed) -> None:
-        delay = 0 if failed.reason in LOST else retry.delay_ms(node.definition, row.attempt)
+        asked = row.type == compensation.PERSON
+        delay = 0 if asked or failed.reason in LOST else retry.delay_ms(node.definition, row.attempt)
         resend = self.engine.timing.resend_ms
         attempt = self.new_row(execution, node, path, orjson.loads(row.input))._replace(
             attempt=row.attempt + 1,
-            first_scheduled=row.first_scheduled,
+            first_scheduled=self.now if asked else row.first_scheduled,
             retried_id=row.id,
             reason=failed.reason,
             due_at=self.now + (delay or resend),

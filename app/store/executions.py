@@ -38,6 +38,7 @@ class WorkflowRow(NamedTuple):
     updated: int
     ended: int | None
     due_at: int | None
+    compensates: str | None
 
 
 _COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]

@@ -76,6 +76,8 @@ workflow = Table(
     Column("ended", BigInteger),
     # When its timeout fires; NULL: none, or ended.
     Column("due_at", BigInteger),
+    # The execution that it undoes.
+    Column("compensates", Text),
 )
 # lists: newest first, all / by status / by definition (ids are ordered by time)
 Index("workflow_status_id_ix", workflow.c.status, workflow.c.id)
@@ -100,6 +102,14 @@ Index(
     workflow.c.due_at,
     postgresql_where=workflow.c.due_at.isnot(None),
     sqlite_where=workflow.c.due_at.isnot(None),
+)
+
+# the compensation of an execution
+Index(
+    "workflow_compensates_ix",
+    workflow.c.compensates,
+    postgresql_where=workflow.c.compensates.isnot(None),
+    sqlite_where=workflow.c.compensates.isnot(None),
 )
 
 # Which execution an idempotency key belongs to; the primary key is what makes concurrent starters agree.

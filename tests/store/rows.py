@@ -38,6 +38,7 @@ _WORKFLOW = WorkflowRow(
     updated=NOW,
     ended=None,
     due_at=None,
+    compensates=None,
 )
 _TASK = TaskRow(
     id="",

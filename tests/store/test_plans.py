@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store import executions, logs, search, tasks
+from app.store import compensations, executions, logs, search, tasks
 from app.store.statements import Statement
 from app.store.unit_of_work import Store
 
@@ -37,6 +37,8 @@ SERVED = {
     tasks._CANCEL_LIVE: "task_live_ix",
     tasks._LIVE_REFS: "task_live_ix",
     executions._DUE: "workflow_due_at_ix",
+    compensations._OF: "workflow_compensates_ix",
+    compensations._UNDOABLE: "task_position_key",
 }
 
 
@@ -111,7 +113,7 @@ def test_no_statement_reads_a_whole_table(filled: Store) -> None:
     with filled.engine.connect() as connection:
         plans = {
             statement.name: _plan(connection, statement)
-            for statement in _statements(tasks, executions, logs)
+            for statement in _statements(tasks, executions, logs, compensations)
             if _runs_on(statement, filled.engine)
         }
 

@@ -111,6 +111,13 @@ class SubWorkflow(Operator):
         param = task.sub_workflow_param
         if param is None:
             return
+        if param.compensates is not None:
+            yield Finding(
+                "subWorkflowParam.compensates",
+                "Only Podium writes it, into the definitions of compensations.",
+                "Take it out.",
+                rule="sub-workflow-compensates",
+            )
         if not param.name and not param.workflow_definition:
             yield Finding(
                 "subWorkflowParam",
@@ -138,6 +145,8 @@ class SubWorkflow(Operator):
 
     def run(self, step: Step) -> Outcome:
         given, param = step.input, step.task.sub_workflow_param
+        if param is not None and param.compensates is not None:
+            return Start(param.name or step.ref, compensates=given["compensates"])
         # The child's own expressions are evaluated in the child: a definition in its place is not part of the
         # input.
         inline = given.get("subWorkflowDefinition") or (param.workflow_definition if param else None)

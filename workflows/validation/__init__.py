@@ -12,6 +12,7 @@ from dataclasses import replace
 from workflows.errors import InvalidDefinition
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Finding
+from workflows.validation.compensation import check_compensations, compensations, placed
 from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
 from workflows.validation.flow import Flow, walk
 from workflows.validation.joins import check_joins
@@ -72,11 +73,15 @@ def _findings(
     yield from (finding for finding in check_tasks(flow) if finding.path not in places)
     yield from joins
     yield from check_references(definition, flow, find_task_def)
+    yield from check_compensations(flow, find_task_def)
     yield from check_unknown_fields(definition)
     if find_workflow is not None:
         yield from check_recursion(definition, flow, find_workflow)
     known = find_workflow and registered_with(definition, find_workflow)
     yield from _inline_findings(flow, known, find_task_def, inline)
+    for site, own in compensations(flow):
+        for finding in _inline_findings(own, known, find_task_def, inline):
+            yield replace(finding, path=placed(site, finding.path))
 
 
 def _inline_findings(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
 from workflows.model import WorkflowDef
 from workflows.operator import Finding
+from workflows.validation.compensation import compensations, placed
 from workflows.validation.flow import Flow, Site, walk
 
 FindWorkflow = Callable[[str, int | None], WorkflowDef | None]
@@ -133,6 +134,14 @@ def _key(definition: WorkflowDef, call: _Call | None = None) -> Key:
 
 
 def _calls_of(flow: Flow) -> Iterator[_Call]:
+    yield from _sub_workflows(flow)
+    for site, own in compensations(flow):
+        for call in _sub_workflows(own):
+            # What undoes a task is not part of every execution.
+            yield replace(call, path=placed(site, call.path), conditional=True)
+
+
+def _sub_workflows(flow: Flow) -> Iterator[_Call]:
     for site in flow.sites:
         param = site.task.sub_workflow_param
         if site.task.type != "SUB_WORKFLOW" or param is None or not site.reachable:

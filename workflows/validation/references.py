@@ -64,7 +64,7 @@ TASK_FIELDS = frozenset(
     }
 )
 """What `${ref.…}` may read."""
-_TASK_ID = "CPEWF_TASK_ID"
+TASK_ID = "CPEWFTASK_ID"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -78,13 +78,14 @@ def check_references(
 ) -> Iterator[Finding]:
     """Findings about all expressions of a definition."""
     for site in flow.sites:
-        for path, text in _task_texts(site, find_task_def):
+        for path, text in task_texts(site, find_task_def):
             yield from _check_text(flow, path, text, site)
     for path, text in _strings(definition.output_parameters, "outputParameters"):
         yield from _check_text(flow, path, text, None)
 
 
-def _task_texts(site: Site, find_task_def: FindTaskDef | None) -> Iterator[tuple[str, str]]:
+def task_texts(site: Site, find_task_def: FindTaskDef | None) -> Iterator[tuple[str, str]]:
+    """Every text of a task that may hold expressions, with its path."""
     task, path = site.task, site.path
     yield from _strings(task.input_parameters, f"{path}.inputParameters")
     yield from _strings(task.items, f"{path}.items")
@@ -123,9 +124,9 @@ def _check_text(flow: Flow, path: str, text: str, reader: Site | None) -> Iterat
         yield Finding(path, f"The {error}.", fix, "error", "malformed-expression")
         return
     for root, field in sorted(roots, key=str):
-        if root in (ANY_ROOT, _TASK_ID):
+        if root in (ANY_ROOT, TASK_ID):
             continue
-        yield from _check_field(path, root, field)
+        yield from check_field(path, root, field)
         if root == "workflow":
             continue
         target = flow.by_ref.get(root)
@@ -138,10 +139,11 @@ def _check_text(flow: Flow, path: str, text: str, reader: Site | None) -> Iterat
         elif reader is None:
             yield from _check_output(flow, path, root)
         else:
-            yield from _check_order(path, reader, target)
+            yield from check_order(path, reader, target)
 
 
-def _check_field(path: str, root: str, field: str | None) -> Iterator[Finding]:
+def check_field(path: str, root: str, field: str | None) -> Iterator[Finding]:
+    """A warning when `${root.field}` reads what neither a task nor the workflow has."""
     fields = WORKFLOW_FIELDS if root == "workflow" else TASK_FIELDS
     if field is not None and field not in fields:
         message = f"${{{root}.{field}}} is always null: {field!r} is no field of "
@@ -157,7 +159,8 @@ def _check_output(flow: Flow, path: str, ref: str) -> Iterator[Finding]:
         yield Finding(path, message, fix, "warning", "output-may-be-missing")
 
 
-def _check_order(path: str, reader: Site, target: Site) -> Iterator[Finding]:
+def check_order(path: str, reader: Site, target: Site) -> Iterator[Finding]:
+    """Findings when a task reads one that may not have ended before."""
     ref, fact = target.ref, reader.fact(target.ref)
     if fact is Fact.DONE or _contains(reader, target, "loop"):
         return

@@ -38,13 +38,20 @@ def command(execution_id: str, logs: bool, as_json: bool) -> None:
         if as_json:
             write_json(logs_added(tree_document(tree), lines) if logs else tree_document(tree))
         else:
-            explanation = None if tree.execution.status.terminal else execution.explain()
+            explanation = None if _is_over(tree) else execution.explain()
             show(execution_grid(tree.execution, explanation), text(""), tree_text(tree, lines, width()))
+
+
+def _is_over(tree: ExecutionTree) -> bool:
+    undoing = tree.compensation
+    return tree.execution.status.terminal and (undoing is None or undoing.execution.status.terminal)
 
 
 def _all(tree: ExecutionTree) -> Iterator[TaskExecution]:
     for task in tree.tasks:
         yield from _attempts(task)
+    if tree.compensation is not None:
+        yield from _all(tree.compensation)
 
 
 def _attempts(tree: TaskTree) -> Iterator[TaskExecution]:

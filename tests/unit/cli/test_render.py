@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +133,20 @@ def test_what_has_no_room_stands_beneath_its_row_and_the_worker_goes_first() -> 
         │         {at}.000 INFO calling
         │         the bank
         └── end  COMPLETED        1  50 ms
+    """)
+
+
+def test_what_undoes_an_execution_stands_below_its_tasks_and_says_who_is_waited_for() -> None:
+    waits = {"status": TaskStatus.IN_PROGRESS, "ended": None, "attempt": 1, "reason": "the bank is closed"}
+    refund = TaskTree((task("refund", status=TaskStatus.FAILED), task("refund", "HUMAN", **waits)))
+    undoing = tree(refund, name="order.compensation", id="e-2", status=WorkflowStatus.RUNNING, ended=None)
+
+    assert _lines(tree_text(replace(tree(leaf("charge")), compensation=undoing), {}, 200)) == _block("""
+        task                      status       attempt   time  worker
+        ├── charge                COMPLETED          1  50 ms
+        └── order.compensation 1  RUNNING                              e-2
+            └── refund            FAILED             1  50 ms
+                    HUMAN         IN_PROGRESS        2                 the bank is closed
     """)
 
 

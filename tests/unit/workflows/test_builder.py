@@ -28,6 +28,16 @@ from workflows.model import WorkflowDef
 from workflows.validation import validate
 
 
+def test_every_task_takes_what_undoes_it() -> None:
+    charge = simple("charge", compensation=[simple("refund", ref="back"), noop("end")])
+
+    assert charge.tasks[0].to_json()["compensation"] == [
+        {"name": "refund", "taskReferenceName": "back", "type": "SIMPLE"},
+        {"name": "end", "taskReferenceName": "end", "type": "NOOP"},
+    ]
+    assert "compensation" not in simple("charge").tasks[0].to_json()
+
+
 def test_a_definition_is_the_json_that_an_author_would_write() -> None:
     charge = simple("charge", ref="charge_ref", input={"order": workflow_input("order.id")}, retry_count=3)
 

@@ -23,6 +23,24 @@ def _task(ref: str, type: str = "SIMPLE", **fields: Any) -> dict[str, Any]:
     return {"name": ref, "taskReferenceName": ref, "type": type, **fields}
 
 
+def test_what_undoes_a_task_stands_beside_it() -> None:
+    lines = _drawn(
+        _task("charge", compensation=[_task("refund"), {**_task("tell"), "name": "mail"}]), _task("end")
+    )
+
+    assert lines[3:] == [
+        '  n0["charge"]',
+        '  n0_undo0["refund"]',
+        '  n0_undo1["tell<br/><small>mail</small>"]',
+        '  n1["end"]',
+        "  begin --> n0",
+        '  n0 -.->|"undone by"| n0_undo0',
+        "  n0_undo0 -.-> n0_undo1",
+        "  n0 --> n1",
+        "  n1 --> finish",
+    ]
+
+
 def test_a_loops_body_is_a_box_of_its_own_that_leads_back() -> None:
     lines = _drawn(_task("each", "DO_WHILE", loopCondition="false", loopOver=[_task("send")]), _task("end"))
 

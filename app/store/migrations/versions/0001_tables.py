@@ -79,7 +79,11 @@ def _workflow() -> None:
         sa.Column("updated", sa.BigInteger, nullable=False),
         sa.Column("ended", sa.BigInteger),
         sa.Column("due_at", sa.BigInteger),
+        sa.Column("compensates", sa.Text),
         sa.PrimaryKeyConstraint("id", name="workflow_pkey"),
+    )
+    op.create_index(
+        "workflow_compensates_ix", "workflow", ["compensates"], **_partial("compensates IS NOT NULL")
     )
     op.create_index(
         "workflow_correlation_id_ix", "workflow", ["correlation_id"], **_partial("correlation_id IS NOT NULL")
