@@ -11,6 +11,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from app.events.publisher import EventPublisher
 from app.runtime.clock import new_id, now_ms
 from app.runtime.engine import Engine
 from app.runtime.ports import Owner
@@ -39,7 +40,8 @@ class Process:
         self.app = app
         self.store = Store(create_engine(settings))
         self.workers = CeleryWorkers(app, TaskLog(self.store))
-        self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app))
+        self.sinks = EventPublisher(self.store, settings)
+        self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app), self.sinks)
         self.events = StepEvents(app, _identity.hostname, _identity.events)
         self.engine.observe = self.events.ran
         scripts.limit(sandbox.Limits(settings.script_seconds, settings.script_memory_bytes))
@@ -50,6 +52,7 @@ class Process:
 
     def close(self) -> None:
         """Give back the connections to the database and the broker."""
+        self.sinks.close()
         self.store.engine.dispose()
         self.app.close()
 

@@ -6,6 +6,7 @@ PodiumError
 │   ├── StoreUnavailable          the database does not answer
 │   └── SchemaOutdated            it answers, but `podium db upgrade` has not been run
 ├── BrokerUnavailable             the broker does not answer
+├── EventNotPublished             a sink did not take an event
 └── OperationError
     ├── WorkflowNotFound          no such definition or version
     ├── ExecutionNotFound         no such execution
@@ -62,6 +63,14 @@ class BrokerUnavailable(PodiumError):
             f"the broker {url} does not answer: {cause}. "
             "Start it ('podium up' starts the embedded one), or set PODIUM_BROKER_URL to one that runs."
         )
+
+
+class EventNotPublished(PodiumError):
+    """A sink did not take an event; it may be there all the same, and has the same id when it is sent again."""
+
+    def __init__(self, sink: str, cause: object) -> None:
+        self.sink = sink
+        super().__init__(f"the event could not be published to {sink}: {cause}")
 
 
 class OperationError(PodiumError):

@@ -104,8 +104,18 @@ _SCRIPT_MEMORY = _about(_whole, "Memory limit of one script.", 1024**2)
 _LOG_LEVEL = _about(_choice("debug", "info", "warning", "error", "critical"), "Least severe lines to write.")
 _LOG_FORMAT = _about(_choice("text", "json"), "text for people, json for one object a line.")
 _VISIBILITY = _about(_whole, "Redis: when a message fetched and never acknowledged is delivered again.", 1)
+_EVENT_AMQP = _about(_text, "RabbitMQ of `amqp_…` events. Not set: the broker, where it is RabbitMQ.")
+_EVENT_REDIS = _about(_text, "Redis of `redis` events. Not set: the broker, where it is Redis or embedded.")
+_EVENT_KAFKA = _about(_text, "Bootstrap servers of `kafka` events: host:port,host:port.")
+_EVENT_NATS = _about(_text, "NATS servers of `nats` events: nats://host:4222.")
+_EVENT_KEEP = _about(_seconds, "How long messages that were handled are kept, and known again.", 60)
+_STATUS_SINK = _about(_text, "Where executions that ask for it report; for definitions that name no sink.")
+_WEBHOOK_SECRET = _about(_text, "Key of the signatures of webhooks; at least 16 characters.")
 _FLOWER_PORT = _about(_whole, "Port of Flower.", 1)
 _FLOWER_ADDRESS = _about(_text, "Address that Flower listens on.")
+
+_HIDDEN = ("webhook_secret",)
+"""Settings that are never shown."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -134,6 +144,13 @@ class Settings:
     log_level: str = field(default="info", metadata=_LOG_LEVEL)
     log_format: str = field(default="text", metadata=_LOG_FORMAT)
     visibility_timeout_seconds: int = field(default=3600, metadata=_VISIBILITY)
+    event_amqp_url: str | None = field(default=None, metadata=_EVENT_AMQP)
+    event_redis_url: str | None = field(default=None, metadata=_EVENT_REDIS)
+    event_kafka_servers: str | None = field(default=None, metadata=_EVENT_KAFKA)
+    event_nats_url: str | None = field(default=None, metadata=_EVENT_NATS)
+    event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
+    status_sink: str | None = field(default=None, metadata=_STATUS_SINK)
+    webhook_secret: str | None = field(default=None, metadata=_WEBHOOK_SECRET)
     flower_port: int = field(default=5555, metadata=_FLOWER_PORT)
     flower_address: str = field(default="127.0.0.1", metadata=_FLOWER_ADDRESS)
 
@@ -151,6 +168,8 @@ class Settings:
                 yield f"{_variable(item.name)}={value} must be at least {least}"
         if self.flower_port > 65535:
             yield f"{_variable('flower_port')}={self.flower_port} must be at most 65535"
+        if self.webhook_secret is not None and len(self.webhook_secret) < 16:
+            yield f"{_variable('webhook_secret')} must have at least 16 characters"
         if self.lease_seconds < 2 * self.heartbeat_seconds:
             yield (
                 f"{_variable('lease_seconds')}={self.lease_seconds} must be at least twice "
@@ -216,6 +235,16 @@ class Settings:
         return _scheme(self.resolved_broker_url) in REDIS_SCHEMES
 
     @property
+    def resolved_event_amqp_url(self) -> str | None:
+        """Where `amqp_queue` and `amqp_exchange` events are; None: nowhere."""
+        return self.event_amqp_url or (None if self.redis_broker else self.broker_url)
+
+    @property
+    def resolved_event_redis_url(self) -> str | None:
+        """Where `redis` events are; None: nowhere."""
+        return self.event_redis_url or (self.resolved_broker_url if self.redis_broker else None)
+
+    @property
     def resolved_result_backend(self) -> str | None:
         """The result backend's URL; None only with RabbitMQ and no `result_backend`."""
         if self.result_backend is not None:
@@ -233,7 +262,10 @@ class Settings:
 
     def __repr__(self) -> str:
         values = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
-        shown = (f"{name}={redact(value) if isinstance(value, str) else value!r}" for name, value in values)
+        shown = (
+            f"{name}={'***' if name in _HIDDEN and value else redact(value) if isinstance(value, str) else value!r}"
+            for name, value in values
+        )
         return f"Settings({', '.join(shown)})"
 
 

@@ -16,7 +16,7 @@ from app.runtime.clock import new_id, now_ms
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
-from app.runtime.ports import Attempt, Publisher, Send, SendHeads, Workers
+from app.runtime.ports import Attempt, Events, Publisher, Send, SendHeads, Workers
 from app.runtime.programs import Programs
 from app.runtime.settle import Settlement
 from app.runtime.views import step_of
@@ -75,12 +75,14 @@ class Engine:
         settings: Settings,
         workers: Workers,
         publisher: Publisher,
+        events: Events,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self.store = store
         self.settings = settings
         self.workers = workers
         self.publisher = publisher
+        self.events = events
         self.clock = clock
         self.programs = Programs(store)
         self.payload_limit = settings.payload_limit_bytes

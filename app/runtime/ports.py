@@ -102,3 +102,18 @@ class Publisher(Protocol):
     def publish(self, sends: Sequence[Send | SendHeads]) -> None:
         """Send them all; what can't be sent now is left to the sweeper (logged, never raised)."""
         ...
+
+
+class Events(Protocol):
+    """Where events go."""
+
+    def publish(self, sink: str, payload: Mapping[str, Any], message_id: str) -> None:
+        """Hand an event to a sink (`conductor:order_paid`, `amqp_queue:orders`, …); it is there when this returns.
+
+        message_id: the same whenever the same event is published again; receivers know it by that.
+
+        Raises:
+            InvalidInput: there is no such sink.
+            EventNotPublished: the sink can't take it now.
+        """
+        ...

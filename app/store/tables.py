@@ -228,3 +228,140 @@ audit = Table(
 )
 # the history of an execution
 Index("audit_workflow_id_ix", audit.c.workflow_id, audit.c.id)
+
+event_handler = Table(
+    "event_handler",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("active", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+# the handlers of an event
+Index("event_handler_event_ix", event_handler.c.event, event_handler.c.active)
+
+# The inbox: every message that came, from a broker or from Podium itself, before anybody acts on it.
+event_message = Table(
+    "event_message",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    # The sender's or the broker's; a message that is delivered again has the same.
+    Column("message_id", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    # RECEIVED, HANDLED, or REJECTED (never acted on: too large, no text)
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("received", BigInteger, nullable=False),
+    Column("handled", BigInteger),
+    # When somebody must look at it (again); NULL: it is done with.
+    Column("due_at", BigInteger),
+    Column("tries", Integer, nullable=False),
+)
+# a message that is delivered again is stored once; messages of an event
+Index("event_message_id_key", event_message.c.event, event_message.c.message_id, unique=True)
+# messages that nobody has acted on
+Index(
+    "event_message_due_at_ix",
+    event_message.c.due_at,
+    postgresql_where=event_message.c.due_at.isnot(None),
+    sqlite_where=event_message.c.due_at.isnot(None),
+)
+
+event_execution = Table(
+    "event_execution",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    # The row of event_message.
+    Column("event_message_id", Text, nullable=False),
+    Column("handler", Text, nullable=False),
+    # The place of the action in the handler's list.
+    Column("position", Integer, nullable=False),
+    Column("action", Text),
+    # COMPLETED, FAILED, or SKIPPED (the condition does not hold)
+    Column("status", Text, nullable=False),
+    Column("output", Text),
+    Column("reason", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+# a message acts once: its row is inserted in the transaction of the action
+Index(
+    "event_execution_action_key",
+    event_execution.c.message_id,
+    event_execution.c.handler,
+    event_execution.c.position,
+    event_execution.c.event,
+    unique=True,
+)
+# lists: of a handler, by status, of a message; newest first
+Index("event_execution_handler_id_ix", event_execution.c.handler, event_execution.c.id)
+Index("event_execution_status_id_ix", event_execution.c.status, event_execution.c.id)
+Index("event_execution_message_ix", event_execution.c.event_message_id)
+
+# Events that go out after the commit: written in the transaction that they tell of.
+event_outbox = Table(
+    "event_outbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sink", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("reason", Text),
+    Column("created", BigInteger, nullable=False),
+    # When it is sent (again); NULL: given up, kept to be looked at and replayed.
+    Column("due_at", BigInteger),
+    Column("tries", Integer, nullable=False),
+)
+# events that are to be sent
+Index(
+    "event_outbox_due_at_ix",
+    event_outbox.c.due_at,
+    postgresql_where=event_outbox.c.due_at.isnot(None),
+    sqlite_where=event_outbox.c.due_at.isnot(None),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("workflow_name", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("paused", Integer, nullable=False),
+    Column("reason", Text),
+    # The slot that fires next; NULL: paused, or at its end.
+    Column("next_at", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+# slots that are due
+Index(
+    "schedule_next_at_ix",
+    schedule.c.next_at,
+    postgresql_where=schedule.c.next_at.isnot(None),
+    sqlite_where=schedule.c.next_at.isnot(None),
+)
+# the schedules of a workflow
+Index("schedule_workflow_name_ix", schedule.c.workflow_name)
+
+schedule_execution = Table(
+    "schedule_execution",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    # The time that the cron expression names; NULL: somebody ran it out of turn.
+    Column("slot", BigInteger),
+    Column("workflow_name", Text, nullable=False),
+    Column("workflow_id", Text),
+    # EXECUTED or FAILED
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("created", BigInteger, nullable=False),
+)
+# a slot fires once, whoever looks; the firings of a schedule
+Index("schedule_execution_slot_key", schedule_execution.c.schedule, schedule_execution.c.slot, unique=True)
+# lists: of a schedule, newest first
+Index("schedule_execution_schedule_id_ix", schedule_execution.c.schedule, schedule_execution.c.id)

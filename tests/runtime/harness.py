@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.events.publisher import EventPublisher
 from app.operations import definitions
 from app.operations.start import start
 from app.runtime.clock import new_id
@@ -90,7 +91,9 @@ class Harness:
             # so each branch is a message of its own, or all are one.
             in_place_seconds=0 if self.shape.steps_in_place == 0 else 1_000_000,
         )
-        self.engine = Engine(self.store, settings, self, self.wire, clock=lambda: self.now)
+        self.engine = Engine(
+            self.store, settings, self, self.wire, EventPublisher(self.store, settings), lambda: self.now
+        )
         self.sweeper = Sweeper(self.engine, monotonic=lambda: self.now / 1000)
         self.store.fault = self.point
         self.alive: list[Owner] = []

@@ -47,6 +47,13 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_LOG_LEVEL": "DEBUG",
         "PODIUM_LOG_FORMAT": "json",
         "PODIUM_VISIBILITY_TIMEOUT_SECONDS": "60",
+        "PODIUM_EVENT_AMQP_URL": "amqp://events//",
+        "PODIUM_EVENT_REDIS_URL": "redis://events/1",
+        "PODIUM_EVENT_KAFKA_SERVERS": "kafka:9092",
+        "PODIUM_EVENT_NATS_URL": "nats://nats:4222",
+        "PODIUM_EVENT_RETENTION_SECONDS": "86400",
+        "PODIUM_STATUS_SINK": "conductor:status",
+        "PODIUM_WEBHOOK_SECRET": "0123456789abcdef",
         "PODIUM_FLOWER_PORT": "8000",
         "PODIUM_FLOWER_ADDRESS": "0.0.0.0",
     }
@@ -65,6 +72,19 @@ def test_a_child_process_gets_the_very_same_settings() -> None:
     settings = Settings(broker_url="redis://h/2", imports=("a", "b"), tick_seconds=0.3)
 
     assert Settings.from_env(settings.environment()) == settings
+
+
+def test_the_key_of_webhooks_is_never_shown() -> None:
+    shown = repr(Settings(webhook_secret="0123456789abcdef"))
+
+    assert "webhook_secret='***'" in shown
+    assert "0123456789" not in shown
+
+
+def test_a_short_key_of_webhooks_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PODIUM_WEBHOOK_SECRET must have at least 16") as caught:
+        Settings(webhook_secret="secret")
+    assert "=secret" not in str(caught.value)
 
 
 def test_all_unknown_and_malformed_variables_are_named_at_once() -> None:

@@ -17,6 +17,8 @@ def upgrade() -> None:
     _workflow()
     _task()
     _around()
+    _events()
+    _schedules()
 
 
 def _partial(condition: str) -> dict[str, Any]:
@@ -183,3 +185,97 @@ def _around() -> None:
         sa.PrimaryKeyConstraint("id", name="audit_pkey"),
     )
     op.create_index("audit_workflow_id_ix", "audit", ["workflow_id", "id"])
+
+
+def _events() -> None:
+    op.create_table(
+        "event_handler",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("active", sa.Integer, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="event_handler_pkey"),
+    )
+    op.create_index("event_handler_event_ix", "event_handler", ["event", "active"])
+    op.create_table(
+        "event_message",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("message_id", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("received", sa.BigInteger, nullable=False),
+        sa.Column("handled", sa.BigInteger),
+        sa.Column("due_at", sa.BigInteger),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="event_message_pkey"),
+    )
+    op.create_index("event_message_due_at_ix", "event_message", ["due_at"], **_partial("due_at IS NOT NULL"))
+    op.create_index("event_message_id_key", "event_message", ["event", "message_id"], unique=True)
+    op.create_table(
+        "event_execution",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("message_id", sa.Text, nullable=False),
+        sa.Column("event_message_id", sa.Text, nullable=False),
+        sa.Column("handler", sa.Text, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("action", sa.Text),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("output", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="event_execution_pkey"),
+    )
+    action = ["message_id", "handler", "position", "event"]
+    op.create_index("event_execution_action_key", "event_execution", action, unique=True)
+    op.create_index("event_execution_handler_id_ix", "event_execution", ["handler", "id"])
+    op.create_index("event_execution_message_ix", "event_execution", ["event_message_id"])
+    op.create_index("event_execution_status_id_ix", "event_execution", ["status", "id"])
+    op.create_table(
+        "event_outbox",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("sink", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("due_at", sa.BigInteger),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="event_outbox_pkey"),
+    )
+    op.create_index("event_outbox_due_at_ix", "event_outbox", ["due_at"], **_partial("due_at IS NOT NULL"))
+
+
+def _schedules() -> None:
+    op.create_table(
+        "schedule",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("workflow_name", sa.Text, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("paused", sa.Integer, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("next_at", sa.BigInteger),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="schedule_pkey"),
+    )
+    op.create_index("schedule_next_at_ix", "schedule", ["next_at"], **_partial("next_at IS NOT NULL"))
+    op.create_index("schedule_workflow_name_ix", "schedule", ["workflow_name"])
+    op.create_table(
+        "schedule_execution",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("schedule", sa.Text, nullable=False),
+        sa.Column("slot", sa.BigInteger),
+        sa.Column("workflow_name", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="schedule_execution_pkey"),
+    )
+    op.create_index("schedule_execution_schedule_id_ix", "schedule_execution", ["schedule", "id"])
+    op.create_index("schedule_execution_slot_key", "schedule_execution", ["schedule", "slot"], unique=True)

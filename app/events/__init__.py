@@ -1,0 +1,1 @@
+"""Events: publish, receive, and act on what was received."""
