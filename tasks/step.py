@@ -137,7 +137,7 @@ def _run_batch(
         done = total - len(hand.heads)
         if done and not hand.has_time:
             each = (time.monotonic() - began) / done
-            per_message = max(1, int(engine.settings.in_place_seconds / 4 / each))
+            per_message = max(1, int(engine.settings.in_place_seconds / each))
             left = [head.node for head in hand.heads]
             return [
                 SendHeads(engine.order(execution), left, hand.heads[0].path, -(-len(left) // per_message))
