@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import report
-from bench.measure import Result, measure
+from bench.measure import Result, Spread, measure, starts_alone
 from bench.profiling import profile
-from bench.stage import SYSTEMS, running
+from bench.stage import SYSTEMS, prepared
 from bench.systems import BenchError
 from bench.workloads import WORKLOADS, Workload
 
@@ -58,11 +58,11 @@ def main(
             for table in profile(_BY_NAME[profiled], on[0] if on else "sqlite"):
                 console.print(table)
             return
-        results = _measure(on or tuple(SYSTEMS), workloads, 1 if quick else rounds, quick, progress)
+        results, alone = _measure(on or tuple(SYSTEMS), workloads, 1 if quick else rounds, quick, progress)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
-    found = [] if quick else report.aims(results)
-    tables = _tables(results, found)
+    found = [] if quick else report.aims(results, alone)
+    tables = _tables(results, alone, found)
     for name, value in machine.items():
         console.print(f"{name:<10} {value}", highlight=False, soft_wrap=True)
     for table in tables:
@@ -71,7 +71,7 @@ def main(
         page = report.written_into(into.read_text(encoding="utf-8"), report.as_text(machine, tables))
         into.write_text(page, encoding="utf-8")
     if json_file is not None:
-        figures = report.as_json(machine, results, found)
+        figures = report.as_json(machine, results, alone, found)
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
@@ -85,15 +85,25 @@ def _check_page(page: Path) -> None:
 
 def _measure(
     names: tuple[str, ...], workloads: list[Workload], rounds: int, quick: bool, progress: Console
-) -> list[Result]:
-    with progress.status("starting") as status, running(names, workloads) as systems:
-        return measure(systems, workloads, rounds, status.update, thorough=not quick)
+) -> tuple[list[Result], dict[str, Spread]]:
+    alone: dict[str, Spread] = {}
+    with progress.status("starting") as status, prepared(names, workloads) as systems:
+        starts = next((workload for workload in workloads if workload.name == "start"), None)
+        if starts is not None:
+            alone = starts_alone(systems, starts, rounds, status.update)
+        for system in systems:
+            system.spawn()
+        if starts is not None:
+            for system in systems:
+                status.update(f"waiting until all of these have ended: {system.name}")
+                system.catch_up(starts, rounds)
+        return measure(systems, workloads, rounds, status.update, thorough=not quick), alone
 
 
-def _tables(results: list[Result], found: list[report.Aim]) -> list[Table]:
+def _tables(results: list[Result], alone: dict[str, Spread], found: list[report.Aim]) -> list[Table]:
     tables = [report.table(results)]
-    if any(result.workload.name == "start" for result in results):
-        tables.append(report.starts_table(results))
+    if alone:
+        tables.append(report.starts_table(results, alone))
     if found:
         tables.append(report.aims_table(found))
     return tables

@@ -96,6 +96,18 @@ def measure(
     return results
 
 
+def starts_alone(
+    systems: Sequence[System], workload: Workload, rounds: int, tell: Tell
+) -> dict[str, Spread]:
+    """How many executions of a workload one process starts in a second before any worker runs, by system."""
+    found: dict[str, list[float]] = {system.name: [] for system in systems}
+    for number in range(rounds):
+        for system in _turned(systems, number):
+            tell(f"starts alone: round {number + 1} of {rounds}, {system.name}")
+            found[system.name].append(system.starts_alone(workload))
+    return {name: Spread.of(values) for name, values in found.items()}
+
+
 def _warm_up(systems: Sequence[System], workloads: Sequence[Workload], tell: Tell) -> None:
     for system in systems:
         tell(f"waiting for the workers: {system.name}")

@@ -58,8 +58,11 @@ _GROWTH = 1.25
 """Ten times the steps may take this many times ten times as long."""
 
 
-def aims(results: Sequence[Result]) -> list[Aim]:
-    """Compare the results with what was promised, as far as they were measured."""
+def aims(results: Sequence[Result], alone: Mapping[str, Spread]) -> list[Aim]:
+    """Compare the results with what was promised, as far as they were measured.
+
+    alone: starts a second before any worker runs, by system.
+    """
     by = {(result.workload.name, result.system): result for result in results}
     found = []
     for (workload, system), wanted in _RATIOS.items():
@@ -67,9 +70,8 @@ def aims(results: Sequence[Result]) -> list[Aim]:
         if base is not None and own is not None:
             found.append(Aim(own.workload.title, system, wanted, own.ratio(base).median))
     for system in (_SQLITE, _POSTGRESQL):
-        starts = by.get(("start", system))
-        if starts is not None:
-            rate = starts.starts_per_second.median
+        if system in alone:
+            rate = alone[system].median
             found.append(Aim("starts by one process", system, _STARTS_PER_SECOND, rate, "a second"))
         found.extend(_growth(by.get(("chain_1000", system)), by.get(("chain_10000", system)), system))
     return found
@@ -114,17 +116,18 @@ def table(results: Sequence[Result]) -> Table:
     return found
 
 
-def starts_table(results: Sequence[Result]) -> Table:
-    """How fast one process starts executions while the workers run them."""
-    found = Table(title="starts a second by one process while the workers work", title_justify="left")
+def starts_table(results: Sequence[Result], alone: Mapping[str, Spread]) -> Table:
+    """How fast one process starts executions: alone on the machine, and while the workers run them."""
+    found = Table(title="starts a second by one process: alone, and while the workers work", title_justify="left")
     found.add_column("system", no_wrap=True)
-    for heading in ("starts/s", "min-max", "ms CPU/start"):
+    for heading in ("alone", "min-max", "beside workers", "min-max", "ms CPU/start"):
         found.add_column(heading, justify="right")
     for result in results:
         if result.workload.name == "start":
-            spread = result.starts_per_second
+            spread, beside = alone[result.system], result.starts_per_second
             cpu = f"{result.milliseconds_cpu_per_start:.2f}"
-            found.add_row(result.system, f"{spread.median:,.0f}", _range(spread), cpu)
+            figures = (f"{spread.median:,.0f}", _range(spread), f"{beside.median:,.0f}", _range(beside), cpu)
+            found.add_row(result.system, *figures)
     return found
 
 
@@ -165,7 +168,12 @@ def written_into(page: str, text: str) -> str:
     return f"{before}{begin}\n\n```text\n{text}\n```\n\n{end}{after}"
 
 
-def as_json(machine: Mapping[str, str], results: Sequence[Result], found: Sequence[Aim]) -> dict[str, Any]:
+def as_json(
+    machine: Mapping[str, str],
+    results: Sequence[Result],
+    alone: Mapping[str, Spread],
+    found: Sequence[Aim],
+) -> dict[str, Any]:
     """Everything that was measured, each run too. Times are seconds."""
     return {
         "machine": dict(machine),
@@ -182,6 +190,7 @@ def as_json(machine: Mapping[str, str], results: Sequence[Result], found: Sequen
             }
             for result in results
         ],
+        "starts_alone": {name: dataclasses.asdict(spread) for name, spread in alone.items()},
         "aims": [{**dataclasses.asdict(aim), "met": aim.met} for aim in found],
     }
 

@@ -100,6 +100,25 @@ class System:
         cpu = sum(_cpu_seconds(process.pid) for process in self._processes)
         return {"bytes": stats["total_net_input_bytes"], "cpu": cpu}
 
+    def starts_alone(self, workload: Workload) -> float:
+        """Start the executions of a workload while no worker runs; how many a second were started."""
+        began = time.perf_counter()
+        self.start(workload)
+        return workload.executions / (time.perf_counter() - began)
+
+    def catch_up(self, workload: Workload, times: int, timeout_seconds: float = 300.0) -> None:
+        """Wait until what was started before the workers came up has ended.
+
+        Raises:
+            BenchError: it has not in time.
+        """
+        wanted = times * workload.all_steps
+        deadline = time.perf_counter() + timeout_seconds
+        while self.total.read() < wanted or not self.ended():
+            if time.perf_counter() > deadline:
+                raise BenchError(self._says(workload, f"{self.total.read()} of {wanted} tasks ran in time"))
+            time.sleep(POLL_SECONDS)
+
     def run(
         self,
         workload: Workload,

@@ -78,6 +78,9 @@ class CeleryPublisher:
             name,
             args=(),
             kwargs={},
+            # Given, so that Celery need not find out how to print them.
+            argsrepr="()",
+            kwargsrepr="{}",
             chain=rest or None,
             root_id=first["options"]["headers"][HEADER]["w"],
             ignore_result=True,

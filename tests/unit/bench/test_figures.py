@@ -42,23 +42,28 @@ def test_an_aim_is_met_or_missed_by_the_median_of_the_ratios() -> None:
         result(sequential, PodiumSqlite.name, 2.0),
         result(sequential, PodiumPostgres.name, 4.0),
     ]
-    assert [(aim.system, aim.measured, aim.met) for aim in aims(measured)] == [
+    assert [(aim.system, aim.measured, aim.met) for aim in aims(measured, {})] == [
         (PodiumSqlite.name, 5.0, True),
         (PodiumPostgres.name, 2.5, False),
     ]
 
 
-def test_starting_is_judged_by_the_time_the_starts_took_and_not_by_the_end_of_the_work() -> None:
-    start = result(_BY_NAME["start"], PodiumSqlite.name, 8.0, start_seconds=1.6)
-    (aim,) = aims([start])
+def test_starting_is_judged_by_what_one_process_starts_alone_on_the_machine() -> None:
+    start = result(_BY_NAME["start"], PodiumSqlite.name, 8.0, start_seconds=4.0)
+    (aim,) = aims([start], {PodiumSqlite.name: Spread(1250.0, 900.0, 1300.0)})
     assert (aim.measured, aim.met) == (1250.0, True)
+
+
+def test_starting_beside_workers_is_told_by_the_time_the_starts_took_and_not_by_the_end_of_the_work() -> None:
+    start = result(_BY_NAME["start"], PodiumSqlite.name, 8.0, start_seconds=1.6)
+    assert start.starts_per_second.median == 1250.0
     assert start.milliseconds_cpu_per_start == 0.4
 
 
 def test_a_chain_whose_steps_grow_dearer_with_its_length_misses_its_aim() -> None:
     short, long = _BY_NAME["chain_1000"], _BY_NAME["chain_10000"]
-    linear = aims([result(short, PodiumSqlite.name, 1.0), result(long, PodiumSqlite.name, 10.0)])
-    square = aims([result(short, PodiumSqlite.name, 1.0), result(long, PodiumSqlite.name, 100.0)])
+    linear = aims([result(short, PodiumSqlite.name, 1.0), result(long, PodiumSqlite.name, 10.0)], {})
+    square = aims([result(short, PodiumSqlite.name, 1.0), result(long, PodiumSqlite.name, 100.0)], {})
     assert [aim.met for aim in linear] == [True]
     assert [(aim.measured, aim.met) for aim in square] == [(10.0, False)]
 
