@@ -14,6 +14,8 @@ PodiumError
     ├── InvalidInput              an argument is of no use
     ├── DefinitionConflict        this name and version is registered with another content
     ├── IdempotencyConflict       the idempotency key was used before
+    ├── EffectImpossible          a task's completion can't be part of this transaction
+    ├── EffectTooLate             the attempt has lost its task; nothing was committed
     └── WrongState                the execution or task is not in a state for this
 """
 
@@ -133,6 +135,21 @@ class IdempotencyConflict(OperationError):
         super().__init__(
             f"idempotency key {key!r} belongs to execution {execution_id} (strategy {strategy}); "
             "use RETURN_EXISTING to get that execution, or another key"
+        )
+
+
+class EffectImpossible(OperationError):
+    """A task's completion can't be part of the transaction that was given; nothing was committed."""
+
+
+class EffectTooLate(OperationError):
+    """The attempt no longer holds its task: it timed out, was terminated or given up. Nothing was committed."""
+
+    def __init__(self, ref: str, attempt: int) -> None:
+        self.ref, self.attempt = ref, attempt
+        super().__init__(
+            f"attempt {attempt} of {ref} no longer holds its task (it timed out, was terminated, or its worker was "
+            "taken for dead): nothing was committed"
         )
 
 

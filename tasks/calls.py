@@ -15,6 +15,7 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry
 from pydantic import BaseModel, ValidationError
 
+from app.errors import EffectImpossible
 from app.runtime.ports import Attempt
 from tasks.context import InProgress, TaskContext, entered
 from tasks.errors import TerminalError
@@ -74,9 +75,9 @@ class CeleryWorkers:
             return Failed(str(error), terminal=True)
         task.request_stack.push(_request(name, attempt, arguments))
         try:
-            with entered(TaskContext(attempt, self._log.write)):
+            with entered(TaskContext(attempt, self._log.write, functools.partial(_output, name))):
                 result = task.run(**arguments)
-        except TerminalError as error:
+        except (TerminalError, EffectImpossible) as error:
             return Failed(_reason(error), terminal=True)
         except ValidationError as error:
             # The same input fails again.
@@ -102,16 +103,27 @@ class CeleryWorkers:
     def _outcome(self, name: str, result: Any) -> Outcome:
         if isinstance(result, InProgress):
             return Again(max(0, int(result.callback_after * 1000)), _plain(result.output))
-        plain = _plain(result)
-        output = {} if plain is None else plain if isinstance(plain, dict) else {"result": plain}
         try:
-            orjson.dumps(output)
-        except TypeError as error:
-            return Failed(
-                f"the result of {name} is no JSON: {error}. Return dicts, lists, text and numbers.",
-                terminal=True,
-            )
-        return Done(output)
+            return Done(_output(name, result))
+        except EffectImpossible as error:
+            return Failed(str(error), terminal=True)
+
+
+def _output(name: str, result: Any) -> dict[str, Any]:
+    """What a task puts out.
+
+    Raises:
+        EffectImpossible: it is no JSON.
+    """
+    plain = _plain(result)
+    output = {} if plain is None else plain if isinstance(plain, dict) else {"result": plain}
+    try:
+        orjson.dumps(output)
+    except TypeError as error:
+        raise EffectImpossible(
+            f"the result of {name} is no JSON: {error}. Return dicts, lists, text and numbers."
+        ) from None
+    return output
 
 
 def _request(name: str, attempt: Attempt, arguments: dict[str, Any]) -> Context:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from app.errors import EffectImpossible
 from app.runtime.ports import Attempt
+
+if TYPE_CHECKING:
+    from tasks.effects import Effect, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,16 @@ class InProgress:
 class TaskContext:
     """The running attempt. Everything in it is the same for every attempt but `attempt` and `task_id`."""
 
-    def __init__(self, attempt: Attempt, write: Callable[[Attempt, str, str], None]) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        write: Callable[[Attempt, str, str], None],
+        output_of: Callable[[Any], Any] = lambda result: result,
+    ) -> None:
+        """`output_of`: the output that a task's result becomes."""
         self._attempt = attempt
         self._write = write
+        self._output_of = output_of
         self.execution_id = attempt.execution_id
         self.workflow = attempt.workflow
         self.version = attempt.version
@@ -50,6 +61,26 @@ class TaskContext:
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines go to the task's log too."""
         return _TaskLogger(self)
+
+    def effect(self, transaction: Transaction) -> AbstractContextManager[Effect]:
+        """Commit the task's own rows and its completion in one transaction, and whatever follows from it.
+
+        transaction: a Session or Connection of SQLAlchemy (not the asynchronous ones) on Podium's own database. It
+            is committed at the end of the block, and rolled back when the block raises.
+
+        The task has completed with the block; what its function returns afterwards, or raises, changes nothing.
+
+        Raises:
+            EffectImpossible: the database is another one, or the output can't be stored; the task fails for good.
+            EffectTooLate: the attempt has lost its task. In both cases nothing is committed.
+        """
+        # Tasks that have no use for it need not wait for SQLAlchemy's ORM.
+        from tasks.effects import Effect, effect_in
+
+        completion = self._attempt.completion
+        if completion is None:
+            raise EffectImpossible("effect() belongs to a step of a workflow that a worker runs")
+        return effect_in(transaction, completion, Effect(self.idempotency_key), self._output_of)
 
     def in_progress(self, callback_after: float, output: Any = None) -> InProgress:
         """Return this from the task: it has not finished and is to be called again.

@@ -13,6 +13,7 @@ import orjson
 from app.errors import InvalidInput, WorkflowNotFound
 from app.runtime import compensation, retry, straight
 from app.runtime.clock import new_id, now_ms
+from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
@@ -167,11 +168,13 @@ class Engine:
         sends: list[Send | SendHeads] = []
         while held is not None:
             began = time.time()
-            outcome = self.perform(held)
+            completion = TaskCompletion(self, hand, held)
+            outcome = self.perform(held, completion)
             if self.observe is not None:
-                failure = outcome.reason if isinstance(outcome, Failed) else None
+                failed = completion.moves is None
+                failure = outcome.reason if failed and isinstance(outcome, Failed) else None
                 self.observe(celery_name(held.node), held.row.id, held.node.ref, began, time.time(), failure)
-            moves = self.complete(hand, held, outcome)
+            moves = completion.moves or self.complete(hand, held, outcome)
             if self.observe is not None:
                 for name, task_id, ref in moves.decided:
                     self.observe(name, task_id, ref, began, began, None)
@@ -182,7 +185,7 @@ class Engine:
             held = moves.claimed
         return sends
 
-    def perform(self, held: Held) -> Outcome:
+    def perform(self, held: Held, completion: TaskCompletion) -> Outcome:
         """Run the work of a claimed step: an operator's decision, or a worker task. Never raises."""
         node = held.node
         if node.operator is not None:
@@ -194,9 +197,17 @@ class Engine:
             except Exception as error:  # an operator's fault must not stop the worker
                 logger.exception("operator %s failed", node.kind, extra={"event": "operator_error"})
                 return Failed(f"{node.kind} {node.ref}: {type(error).__name__}: {error}", terminal=True)
-        return self.workers.call(node.worker, held.input, self.attempt_of(held))
+        outcome = self.workers.call(node.worker, held.input, self.attempt_of(held, completion))
+        if completion.moves is not None and isinstance(outcome, Failed):
+            logger.warning(
+                "%s failed after its effect had completed it: %s",
+                node.worker,
+                outcome.reason,
+                extra={"event": "failed_after_effect", "execution": held.execution.id},
+            )
+        return outcome
 
-    def attempt_of(self, held: Held) -> Attempt:
+    def attempt_of(self, held: Held, completion: TaskCompletion | None = None) -> Attempt:
         """What the worker task may know of itself."""
         row, definition = held.row, held.execution.program.definition
         known = held.execution.known_row()
@@ -213,6 +224,7 @@ class Engine:
             idempotency_key=f"{held.execution.id}:{ref}",
             output=orjson.loads(row.output) if row.output else None,
             polls=row.polls,
+            completion=completion,
         )
 
     def complete(self, hand: Hand, held: Held, outcome: Outcome) -> Moves:

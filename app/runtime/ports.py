@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,36 @@ class Owner:
 
     id: str
     hostname: str
+
+
+class Completion(Protocol):
+    """Ends the attempt that runs inside a transaction of its worker task's own; each call once, in this order."""
+
+    def begin(self, connection: Any) -> None:
+        """Begin the transaction, where it has not begun, on a driver's connection to Podium's database.
+
+        Raises:
+            EffectImpossible: it is none, or it can't be used for this.
+            EffectTooLate: the attempt has lost its task.
+        """
+        ...
+
+    def settle(self, output: Any) -> None:
+        """Write down that the attempt has completed, and what follows from it.
+
+        Raises:
+            EffectImpossible: the output can't be stored.
+            EffectTooLate: the attempt has lost its task.
+        """
+        ...
+
+    def commit(self, commit: Callable[[], None], rollback: Callable[[], None]) -> None:
+        """Have the transaction committed; where the answer is lost, find out what became of it.
+
+        Raises:
+            Exception: what `commit` raised; nothing was committed.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +70,7 @@ class Attempt:
     """What an earlier call of this attempt left with `in_progress`."""
     polls: int = 1
     """How often this attempt was handed out; more than 1 after `in_progress`."""
+    completion: Completion | None = None
 
 
 class Workers(Protocol):

@@ -68,7 +68,7 @@ class Settlement:
     def outcome(self, held: Held, outcome: Outcome) -> None:
         """Write down the outcome of a claimed attempt, unless the claim is gone."""
         execution, node, path, row = held.execution, held.node, held.path, held.row
-        outcome = self._checked(execution, node, path, outcome)
+        outcome = self.checked(execution, node, path, outcome)
         if isinstance(outcome, Failed):
             self._fail(execution, node, path, row, outcome, held.claim)
             return
@@ -152,7 +152,7 @@ class Settlement:
             return self.now + self.engine.timing.ask_ms, "ask"
         return None, None
 
-    def _checked(self, execution: Execution, node: Node, path: Path, outcome: Outcome) -> Outcome:
+    def checked(self, execution: Execution, node: Node, path: Path, outcome: Outcome) -> Outcome:
         """The outcome as it may be stored: complete, and within the limit."""
         if isinstance(outcome, Done) and node.operator is not None and node.operator.contains == "loop":
             outcome = Done(loop_output(self.session, execution, node, path, outcome.output))
@@ -187,7 +187,7 @@ class Settlement:
     def outcome_of_open(self, execution: Execution, row: TaskRow, outcome: Done | Failed) -> bool:
         """Write down how a task ended that nobody here holds; False: it has ended already."""
         node, path = execution.program.node(row.ref), tasks.path_of(row.path)
-        checked = self._checked(execution, node, path, outcome)
+        checked = self.checked(execution, node, path, outcome)
         if isinstance(checked, Failed):
             return self._fail(execution, node, path, row, checked, None)
         assert isinstance(checked, Done)

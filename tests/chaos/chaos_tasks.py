@@ -6,14 +6,20 @@ import itertools
 import os
 import signal
 import sqlite3
+import threading
 import time
+from functools import lru_cache
 from typing import Any
 
 import psycopg
 from celery import signals
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, create_engine, insert
+from sqlalchemy.orm import Session
 
 from app.bootstrap import process
 from app.celery import app
+from config.settings import current
+from config.urls import with_psycopg
 from tasks.context import podium_context
 from tests.e2e.flow_tasks import add_line
 
@@ -38,6 +44,42 @@ def poison(out: str) -> None:
     assert context is not None
     add_line(out, f"{context.ref} {context.attempt}")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+entries = Table(
+    "chaos_entry",
+    MetaData(),
+    # No key: one that is there twice is to be seen.
+    Column("execution", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+)
+
+
+@lru_cache(maxsize=2)
+def _engine(url: str, pid: int) -> Engine:
+    return create_engine(with_psycopg(url))
+
+
+@app.task(name="chaos.enter")
+def enter(out: str, before: list[int]) -> dict[str, Any]:
+    """Enter a row with the completion. The process is killed at some moment of the first attempts.
+
+    before: milliseconds after which attempt 0, 1, … of this task is killed.
+    """
+    context = podium_context()
+    assert context is not None
+    if context.attempt < len(before):
+        add_line(out, f"{context.execution_id} {context.ref} {context.attempt}")
+        threading.Timer(before[context.attempt] / 1000, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    with (
+        Session(_engine(current().resolved_database_url, os.getpid())) as session,
+        context.effect(session) as effect,
+    ):
+        row = {"execution": context.execution_id, "ref": context.ref, "attempt": context.attempt}
+        session.execute(insert(entries).values(row))
+        effect.output = {"attempt": context.attempt}
+    return {}
 
 
 def _lose_answers() -> None:
