@@ -14,7 +14,7 @@ from app.demo.stage import DemoError
 from workflows.status import LIVE, TaskStatus, WorkflowStatus
 
 WORKFLOW = "order_fulfillment"
-DEFINITIONS = ("shop_tasks", "ship_parcels", "order_compensation", WORKFLOW)
+DEFINITIONS = ("shop_tasks", "ship_parcels", "order_cancellation", WORKFLOW)
 """Files of `workflows/definitions` in the order of registration: a workflow after those that it names."""
 
 POLL_SECONDS = 0.2
@@ -81,9 +81,9 @@ class Course:
                 picture, seconds=time.monotonic() - self._began[order.order_id]
             )
             self._review(order, picture)
-            compensation = (execution.output or {}).get("conductor.failure_workflow")
-            if compensation:
-                self._compensations[order.order_id] = compensation
+            compensation = execution.compensation
+            if compensation is not None:
+                self._compensations[order.order_id] = compensation.id
 
     def _review(self, order: DemoOrder, picture: Progress) -> None:
         if "review" not in picture.current or order.decision is None or order.order_id in self._reviewed:

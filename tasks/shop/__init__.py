@@ -1,7 +1,9 @@
 """The example shop: what a team's own worker tasks look like.
 
 Each module holds a few plain Celery tasks and, under them, the functions that do the work in a transaction.
-Tasks are idempotent by the order's id: an attempt may end with its work done and its answer lost.
+Tasks are idempotent by the order's id: called as plain Celery they may end with their work done and their answer
+lost. In a workflow their rows are committed with their completion, so that exactly what completed is there to be
+undone.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from celery import current_task
 from sqlalchemy import Connection, Engine, insert, select
@@ -15,19 +15,20 @@ from tasks.shop.tables import call as call_table
 from tasks.shop.tables import order
 from tasks.shop.trouble import Weather
 
+Output = TypeVar("Output")
 _FAIR = Trouble(failure_rate=0, work_ms=0)
 
 
-@contextmanager
 def call(
     task: str,
     order_id: str,
+    work: Callable[[Connection], Output],
     *,
     part: str = "",
     trouble: Trouble | None = None,
     engine: Engine | None = None,
-) -> Iterator[Connection]:
-    """The transaction in which a task does its work.
+) -> Output:
+    """Do a task's work in a transaction, which in a workflow is that of its completion too; what the work answers.
 
     `part` tells calls of one task for one order apart (the parcel's number). `trouble` not given: what
     `validate_order` noted for the order, and none for an order that is not known. `engine` not given: this
@@ -47,9 +48,15 @@ def call(
         trouble = trouble or _noted_trouble(connection, order_id)
     weather = Weather(trouble, task, order_id, part, attempt)
     weather.before()
-    with transaction(engine) as connection:
-        yield connection
-    weather.after()
+    if context is None:
+        with transaction(engine) as connection:
+            output = work(connection)
+        weather.after()
+        return output
+    with engine.connect() as connection, context.effect(connection) as effect:
+        effect.output = output = work(connection)
+        weather.after()
+    return output
 
 
 def note(message: str) -> None:

@@ -19,8 +19,12 @@ class MailboxUnavailable(Exception):
 @app.task(name="shop.notify_customer")
 def notify_customer(order_id: str, kind: str, recipient: str, text: str) -> dict[str, Any]:
     """Send a message, once for each order and kind. Mail to `…@bounce.example` can't be delivered."""
-    with call("notify_customer", order_id, part=kind) as connection:
-        return send(connection, order_id, kind, recipient, text)
+    return call(
+        "notify_customer",
+        order_id,
+        lambda connection: send(connection, order_id, kind, recipient, text),
+        part=kind,
+    )
 
 
 def send(connection: Connection, order_id: str, kind: str, recipient: str, text: str) -> dict[str, Any]:

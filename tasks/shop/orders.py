@@ -19,22 +19,24 @@ from tasks.shop.tables import ledger, order, stock
 def validate_order(order: Order, trouble: Trouble | None = None) -> ValidatedOrder:
     """Accept an order of known goods that was not cancelled, and add prices and warehouses to its lines."""
     trouble = trouble or Trouble()
-    with call("validate_order", order.order_id, trouble=trouble) as connection:
-        return validate(connection, order, trouble)
+    return call(
+        "validate_order",
+        order.order_id,
+        lambda connection: validate(connection, order, trouble),
+        trouble=trouble,
+    )
 
 
 @app.task(name="shop.complete_order")
 def complete_order(order_id: str, total_cents: int) -> dict[str, Any]:
     """Note that the order is paid and on its way."""
-    with call("complete_order", order_id) as connection:
-        return complete(connection, order_id, total_cents)
+    return call("complete_order", order_id, lambda connection: complete(connection, order_id, total_cents))
 
 
 @app.task(name="shop.cancel_order")
 def cancel_order(order_id: str) -> dict[str, Any]:
     """Give an order up. From here on every other task of it is refused, also one that is still running."""
-    with call("cancel_order", order_id) as connection:
-        return cancel(connection, order_id)
+    return call("cancel_order", order_id, lambda connection: cancel(connection, order_id))
 
 
 def validate(connection: Connection, wanted: Order, trouble: Trouble) -> ValidatedOrder:

@@ -10,8 +10,8 @@ from app.celery import app
 from tasks.errors import TerminalError
 from tasks.shop.call import call, note
 from tasks.shop.database import insert_new
-from tasks.shop.orders import lock_order, net_charged
-from tasks.shop.states import LedgerKind
+from tasks.shop.orders import cancel, lock_order
+from tasks.shop.states import LedgerKind, OrderState
 from tasks.shop.tables import ledger
 
 HIGH_RISK_CENTS = 100_000
@@ -25,30 +25,27 @@ class CardDeclined(TerminalError):
 @app.task(name="shop.authorise_payment")
 def authorise_payment(order_id: str, amount_cents: int, card: str) -> dict[str, Any]:
     """Have the bank promise the amount. The card `declined` is declined."""
-    with call("authorise_payment", order_id) as connection:
-        return authorise(connection, order_id, amount_cents, card)
+    return call(
+        "authorise_payment", order_id, lambda connection: authorise(connection, order_id, amount_cents, card)
+    )
 
 
 @app.task(name="shop.check_fraud")
 def check_fraud(order_id: str, amount_cents: int) -> dict[str, Any]:
     """Say how risky an order is: `risk` is `low` or `high`, `score` goes from 0 to 100."""
-    with call("check_fraud", order_id):
-        score = min(100, 50 * amount_cents // HIGH_RISK_CENTS)
-        return {"risk": "high" if amount_cents >= HIGH_RISK_CENTS else "low", "score": score}
+    return call("check_fraud", order_id, lambda _: risk(amount_cents))
 
 
 @app.task(name="shop.charge_payment")
 def charge_payment(order_id: str, amount_cents: int) -> dict[str, Any]:
     """Take the authorised amount."""
-    with call("charge_payment", order_id) as connection:
-        return charge(connection, order_id, amount_cents)
+    return call("charge_payment", order_id, lambda connection: charge(connection, order_id, amount_cents))
 
 
 @app.task(name="shop.refund_payment")
 def refund_payment(order_id: str) -> dict[str, Any]:
-    """Give back what was charged to an order."""
-    with call("refund_payment", order_id) as connection:
-        return refund(connection, order_id)
+    """Give back what was charged to an order, which is cancelled; a completed one stays as it is."""
+    return call("refund_payment", order_id, lambda connection: refund(connection, order_id))
 
 
 def authorise(connection: Connection, order_id: str, amount_cents: int, card: str) -> dict[str, Any]:
@@ -62,6 +59,12 @@ def authorise(connection: Connection, order_id: str, amount_cents: int, card: st
         raise CardDeclined(f"order {order_id}: the card was declined")
     key = _enter(connection, order_id, LedgerKind.AUTHORISATION, amount_cents)
     return {"authorisation_id": key, "amount_cents": amount_cents}
+
+
+def risk(amount_cents: int) -> dict[str, Any]:
+    """What `check_fraud` answers."""
+    score = min(100, 50 * amount_cents // HIGH_RISK_CENTS)
+    return {"risk": "high" if amount_cents >= HIGH_RISK_CENTS else "low", "score": score}
 
 
 def charge(connection: Connection, order_id: str, amount_cents: int) -> dict[str, Any]:
@@ -83,8 +86,9 @@ def charge(connection: Connection, order_id: str, amount_cents: int) -> dict[str
 
 def refund(connection: Connection, order_id: str) -> dict[str, Any]:
     """What `refund_payment` does, in the given transaction."""
-    amount_cents = net_charged(connection, order_id)
-    if amount_cents:
+    cancelled = cancel(connection, order_id)
+    amount_cents = cancelled["charged_cents"]
+    if amount_cents and cancelled["state"] == OrderState.CANCELLED:
         _enter(connection, order_id, LedgerKind.REFUND, amount_cents)
     statement = select(ledger.c.amount_cents).where(
         ledger.c.order_id == order_id, ledger.c.kind == LedgerKind.REFUND

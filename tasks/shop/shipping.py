@@ -23,15 +23,23 @@ class CarrierRefused(TerminalError):
 @app.task(name="shop.create_label")
 def create_label(order_id: str, number: int, skus: list[str], address: str) -> dict[str, Any]:
     """Print the label of parcel `number` (from 1) with the goods of these skus. `nowhere` is refused."""
-    with call("create_label", order_id, part=str(number)) as connection:
-        return label(connection, order_id, number, skus, address)
+    return call(
+        "create_label",
+        order_id,
+        lambda connection: label(connection, order_id, number, skus, address),
+        part=str(number),
+    )
 
 
 @app.task(name="shop.hand_over_parcel")
 def hand_over_parcel(order_id: str, number: int) -> dict[str, Any]:
     """Give a labelled parcel to the carrier."""
-    with call("hand_over_parcel", order_id, part=str(number)) as connection:
-        return hand_over(connection, order_id, number)
+    return call(
+        "hand_over_parcel",
+        order_id,
+        lambda connection: hand_over(connection, order_id, number),
+        part=str(number),
+    )
 
 
 def label(

@@ -10,23 +10,24 @@ from app.celery import app
 from tasks.errors import TerminalError
 from tasks.shop.call import call, note
 from tasks.shop.database import insert_new
-from tasks.shop.orders import lock_order
-from tasks.shop.states import ParcelState, ReservationState
+from tasks.shop.orders import cancel, lock_order
+from tasks.shop.states import OrderState, ParcelState, ReservationState
 from tasks.shop.tables import parcel, reservation, stock
 
 
 @app.task(name="shop.reserve_stock")
 def reserve_stock(order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Take the goods of all lines off the shelf, or none. `lines`: `{"sku", "qty"}`, each sku once."""
-    with call("reserve_stock", order_id) as connection:
-        return reserve(connection, order_id, lines)
+    return call("reserve_stock", order_id, lambda connection: reserve(connection, order_id, lines))
 
 
 @app.task(name="shop.release_stock")
 def release_stock(order_id: str) -> dict[str, Any]:
-    """Put back all that a cancelled order holds; parcels that are with the carrier are called back."""
-    with call("release_stock", order_id) as connection:
-        return release(connection, order_id)
+    """Put back all that an order holds, which is cancelled; parcels that are with the carrier are called back.
+
+    A completed order stays as it is.
+    """
+    return call("release_stock", order_id, lambda connection: release(connection, order_id))
 
 
 def reserve(connection: Connection, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,6 +45,8 @@ def reserve(connection: Connection, order_id: str, lines: list[dict[str, Any]]) 
 
 def release(connection: Connection, order_id: str) -> dict[str, Any]:
     """What `release_stock` does, in the given transaction. Done before: nothing."""
+    if cancel(connection, order_id)["state"] == OrderState.COMPLETED:
+        return {"order_id": order_id, "released": {}}
     statement = (
         select(reservation)
         .where(reservation.c.order_id == order_id, reservation.c.state != ReservationState.RELEASED)

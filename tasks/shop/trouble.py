@@ -13,7 +13,11 @@ class ServiceUnavailable(Exception):
 
 
 class ResponseLost(Exception):
-    """The service did what it was asked for, but the answer was lost. A new attempt must not do it again."""
+    """The service was asked, and its answer was lost.
+
+    In a workflow that undoes the transaction, and a new attempt begins anew. As plain Celery the work is done, and a
+    new attempt must not do it again.
+    """
 
 
 class Weather:
@@ -38,13 +42,13 @@ class Weather:
             raise ServiceUnavailable(f"{self._what()}: the service is unavailable (simulated)")
 
     def after(self) -> None:
-        """Fail where the call is to fail although its effect is there.
+        """Fail where the call is to fail after its work.
 
         Raises:
-            ResponseLost: all was done.
+            ResponseLost: the work was done.
         """
         if self.answer_lost:
-            raise ResponseLost(f"{self._what()}: done, but the answer was lost (simulated)")
+            raise ResponseLost(f"{self._what()}: the answer was lost (simulated)")
 
     def _what(self) -> str:
         return f"{self._task} of order {self._order_id}, attempt {self._attempt}"

@@ -22,7 +22,7 @@ from tests.chaos.faults import kill_and_restart, lose, pids, send
 from tests.e2e.flow import wait_for
 from tests.e2e.nodes import REPOSITORY
 from tests.e2e.platforms import Platform
-from workflows.status import TaskStatus
+from workflows.status import TaskStatus, WorkflowStatus
 
 ORDERS = 200
 TROUBLE = {"failure_rate": 0.05, "work_ms": 5, "seed": 7}
@@ -65,15 +65,18 @@ class Rush:
                 return
 
     def all_executions(self) -> list[Execution]:
-        """The orders, their sub-workflows and their compensations; waits for the end of the latter."""
+        """The orders, their compensations and the sub-workflows of both; waits for the end of the compensations."""
         found = [execution for _, execution in self.orders]
-        for _, execution in self.orders:
-            found += [self._podium.execution(t.sub_workflow_id) for t in execution.tasks if t.sub_workflow_id]
-            compensation = execution.output.get("conductor.failure_workflow")
-            if compensation:
-                found.append(self._podium.execution(compensation))
-                found[-1].wait(timeout=PATIENCE_SECONDS)
-        return found
+        compensations = [undoing for execution in found if (undoing := execution.compensation) is not None]
+        for undoing in compensations:
+            assert undoing.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.COMPLETED
+        found += compensations
+        return found + [
+            self._podium.execution(task.sub_workflow_id)
+            for execution in found
+            for task in execution.tasks
+            if task.sub_workflow_id
+        ]
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ def test_the_shops_definitions_are_valid_when_they_are_checked_together() -> Non
 def test_alone_a_definition_is_warned_of_what_it_names_and_is_valid() -> None:
     done = podium("validate", ORDER)
 
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("failureWorkflow ")]
+    place = "tasks[0].compensation[0].subWorkflowParam.name "
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(place)]
     assert line.split()[1] == "warning"
-    assert "There is no workflow 'order_compensation' yet." in line
+    assert "There is no version 1 of the workflow 'order_cancellation' yet." in line
     assert done.stdout.endswith("1 workflow definition, 0 task definitions: 0 errors, 2 warnings\n")
     assert done.exit_code == 0
 

@@ -18,7 +18,7 @@ from workflows.operator import Done, Step, operator_of
 from workflows.validation import validate
 
 FOLDER = Path(workflows.__file__).parent / "definitions"
-WORKFLOWS = ("order_fulfillment", "ship_parcels", "order_compensation")
+WORKFLOWS = ("order_fulfillment", "ship_parcels", "order_cancellation")
 
 
 def definition(name: str) -> WorkflowDef:
@@ -28,7 +28,8 @@ def definition(name: str) -> WorkflowDef:
 def every_task(tasks: list[WorkflowTask]) -> Iterator[WorkflowTask]:
     for task in tasks:
         yield task
-        for below in (*task.decision_cases.values(), task.default_case, *task.fork_tasks, task.loop_over):
+        inside = (*task.decision_cases.values(), task.default_case, *task.fork_tasks, task.loop_over)
+        for below in (*inside, task.compensation):
             yield from every_task(below)
 
 
@@ -112,10 +113,23 @@ def test_the_summary_counts_pieces_and_parcels() -> None:
 
 
 def test_the_workflows_that_the_shop_starts_by_name_are_there() -> None:
-    order = definition("order_fulfillment")
-    ship = next(task for task in order.tasks if task.task_reference_name == "ship")
+    tasks = list(every_task(definition("order_fulfillment").tasks))
 
-    assert order.failure_workflow == definition("order_compensation").name
-    assert ship.sub_workflow_param is not None
-    assert ship.sub_workflow_param.name == definition("ship_parcels").name
-    assert ship.sub_workflow_param.version == definition("ship_parcels").version
+    started = [task.sub_workflow_param for task in tasks if task.sub_workflow_param is not None]
+
+    wanted = [definition("order_cancellation"), definition("ship_parcels")]
+    assert [(param.name, param.version) for param in started] == [(d.name, d.version) for d in wanted]
+
+
+def test_what_takes_goods_or_money_is_undone() -> None:
+    undone = {
+        task.task_reference_name: [undo.name for undo in task.compensation]
+        for task in every_task(definition("order_fulfillment").tasks)
+        if task.compensation
+    }
+
+    assert undone == {
+        "validate": ["order_cancellation"],
+        "reserve": ["shop.release_stock"],
+        "charge": ["shop.refund_payment"],
+    }
