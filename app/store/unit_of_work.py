@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from app.errors import SchemaOutdated, StoreUnavailable
+from app.store.forks import ForkGate
 from app.store.statements import Statement
 from config.urls import redact
 
@@ -138,6 +139,7 @@ class Store:
         """Called at `before commit` and `after commit`; a test raises here what a real database could."""
         self.url = redact(engine.url.render_as_string(hide_password=False))
         self._local = threading.local()
+        self._gate = ForkGate(engine.dispose) if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -257,9 +259,12 @@ class Store:
     def _acquire(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
         if session is None:
+            if self._gate is not None:
+                self._gate.enter()
             try:
                 session = Session(self)
             except Exception as error:
+                self._leave()
                 # The pool wraps what the driver raised.
                 cause = getattr(error, "orig", None)
                 if isinstance(cause, _TRANSIENT):
@@ -276,7 +281,13 @@ class Store:
         if session is not None:
             self._local.session = None
             session.close()
+            self._leave()
 
     def _drop(self, session: Session) -> None:
         self._local.session = None
         session.discard()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._gate is not None:
+            self._gate.leave()
