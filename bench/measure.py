@@ -96,9 +96,7 @@ def measure(
     return results
 
 
-def starts_alone(
-    systems: Sequence[System], workload: Workload, rounds: int, tell: Tell
-) -> dict[str, Spread]:
+def starts_alone(systems: Sequence[System], workload: Workload, rounds: int, tell: Tell) -> dict[str, Spread]:
     """How many executions of a workload one process starts in a second before any worker runs, by system."""
     found: dict[str, list[float]] = {system.name: [] for system in systems}
     for number in range(rounds):

@@ -118,7 +118,9 @@ def table(results: Sequence[Result]) -> Table:
 
 def starts_table(results: Sequence[Result], alone: Mapping[str, Spread]) -> Table:
     """How fast one process starts executions: alone on the machine, and while the workers run them."""
-    found = Table(title="starts a second by one process: alone, and while the workers work", title_justify="left")
+    found = Table(
+        title="starts a second by one process: alone, and while the workers work", title_justify="left"
+    )
     found.add_column("system", no_wrap=True)
     for heading in ("alone", "min-max", "beside workers", "min-max", "ms CPU/start"):
         found.add_column(heading, justify="right")
