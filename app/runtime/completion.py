@@ -14,6 +14,7 @@ from app.store import tasks
 from app.store.borrowed import MISSING, Borrowed
 from app.store.unit_of_work import Session
 from workflows.operator import Done, Failed
+from workflows.program import Path
 from workflows.status import TaskStatus
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 class TaskCompletion:
     """`ports.Completion` of a held attempt."""
 
-    __slots__ = ("_engine", "_hand", "_held", "_session", "_settled", "moves")
+    __slots__ = ("_engine", "_hand", "_held", "_kept", "_session", "_settled", "moves")
 
     def __init__(self, engine: Engine, hand: Hand, held: Held) -> None:
         self._engine, self._hand, self._held = engine, hand, held
         self._session: Borrowed | None = None
+        self._kept: dict[tuple[str, Path], dict[str, Any]] = {}
         self._settled: Moves | None = None
         self.moves: Moves | None = None
         """What follows, once it is committed."""
@@ -52,6 +54,7 @@ class TaskCompletion:
     def settle(self, output: Any) -> None:
         assert self._session is not None
         held = self._held
+        self._kept = held.execution.kept()
         settlement = Settlement(self._engine, self._session, self._hand, self._engine.clock())
         outcome = settlement.checked(held.execution, held.node, held.path, Done(output))
         if isinstance(outcome, Failed):
@@ -71,8 +74,12 @@ class TaskCompletion:
             # Its locks must not be in the way of the look.
             with contextlib.suppress(Exception):
                 rollback()
+            execution = self._held.execution
+            since = execution.kept()
+            execution.restore(self._kept)
             if not store.transact(self._was_committed, patience=None):
                 raise
+            execution.restore(since)
         self.moves = self._settled
 
     def _was_committed(self, session: Session) -> bool:

@@ -52,6 +52,15 @@ class Execution:
         """Remember a task that has ended here."""
         self._views[node.ref, path] = view
 
+    def kept(self) -> dict[tuple[str, Path], dict[str, Any]]:
+        """What is remembered of tasks that have ended."""
+        return dict(self._views)
+
+    def restore(self, kept: dict[tuple[str, Path], dict[str, Any]]) -> None:
+        """Remember what was remembered then, and nothing of a transaction since that was not committed."""
+        self._views = kept
+        self.forget_row()
+
     def has_all(self, node: Node, path: Path) -> bool:
         """Whether the input of a task can be resolved without reading the database."""
         for root, field in node.reads:

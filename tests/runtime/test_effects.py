@@ -314,6 +314,36 @@ class TestWhatFollows:
             (TaskStatus.COMPLETED, '{"id":7}')
         ]
 
+    def test_a_commit_that_fails_is_forgotten_where_the_flow_goes_on_all_the_same(
+        self, store: Store, engine: Engine
+    ) -> None:
+        def commit(context: TaskContext) -> None:
+            with (
+                engine.connect() as connection,
+                shop.harness.points(fail),
+                context.effect(connection) as effect,
+            ):
+                effect.output = {"id": 7}
+
+        def work(call: Call) -> None:
+            if call.name == "fatal":
+                with pytest.raises(ZeroDivisionError):
+                    commit(TaskContext(call.attempt, lambda *_: None))
+
+        def fail(point: str) -> None:
+            if point == "before commit":
+                raise ZeroDivisionError
+
+        shop = Shop(store)
+        shop.harness.on_call = work
+        optional = simple("fatal", ref="charge", optional=True)
+        last = simple("work", ref="last", input={"of": "${charge.status}", "id": "${charge.output.id}"})
+        shop.harness.register({"workflows": [workflow("other")(optional, last).to_json()]})
+        shop.id = shop.harness.start("other")
+        shop.harness.drain()
+
+        assert orjson.loads(shop.rows("last")[0].input) == {"of": "COMPLETED_WITH_ERRORS", "id": None}
+
     def test_branches_are_joined(self, store: Store, engine: Engine) -> None:
         shop = Shop(store)
         both = fork([simple("limited", ref="a")], [simple("limited", ref="b")], ref="f", join="j")

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from workflows.errors import ExpressionError
-from workflows.expressions import Template, escape
+from workflows.expressions import Template, escape, replace_expressions
 
 CONTEXT: dict[str, Any] = {
     "workflow": {
@@ -376,3 +376,27 @@ def test_any_name_can_be_read_in_quotes(name: str, value: int) -> None:
     assume("${" not in name)
 
     assert resolve(f"${{ref.output['{quoted}']}}", {"ref": {"output": {name: value}}}) == value
+
+
+PIECES = st.lists(
+    st.sampled_from(["$", "{", "}", "${", "a", ".", " ", "${workflow.input.one}", "$${", "[", "'"])
+)
+
+
+@settings(max_examples=200)
+@given(PIECES.map("".join))
+def test_a_text_whose_expressions_are_kept_reads_the_same(text: str) -> None:
+    try:
+        before = resolve(text, CONTEXT)
+    except ExpressionError:
+        assume(False)
+
+    assert resolve(replace_expressions(text, lambda _: None), CONTEXT) == before
+
+
+def test_an_expression_is_replaced_as_a_whole_or_else_those_inside_it() -> None:
+    names = {"${a.b}": "${x.b}", "${c.${a.b}}": None, "${d.${a.b}}": "${y}"}
+
+    text = replace_expressions("${a.b}, $${a.b}, ${c.${a.b}} and ${d.${a.b}}", lambda e: names[e])
+
+    assert text == "${x.b}, $${a.b}, ${c.${x.b}} and ${y}"
