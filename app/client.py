@@ -19,7 +19,7 @@ from typing import Any
 
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound
-from app.operations import definitions, query, signal, workers
+from app.operations import control, definitions, query, signal, workers
 from app.operations import start as starting
 from app.operations.definitions import Registered
 from app.operations.query import ExecutionState, TaskExecution
@@ -271,8 +271,8 @@ class Podium:
         signal.fail_task(self.engine, execution_id, ref, reason, terminal=terminal, actor=actor)
 
     def terminate(self, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
-        """End an execution: `app.operations.signal.terminate`."""
-        signal.terminate(self.engine, execution_id, reason, actor=actor)
+        """End an execution: `app.operations.control.terminate`."""
+        control.terminate(self.engine, execution_id, reason, actor=actor)
 
     def log(self, task_id: str) -> list[tuple[int, str, str]]:
         """What a worker task has logged: (ms since the epoch, level, message)."""

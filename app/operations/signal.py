@@ -1,19 +1,17 @@
-"""Move an execution from outside: complete or fail a task that is open, terminate."""
+"""Move an execution from outside: complete or fail a task that is open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from app.errors import ExecutionNotFound, InvalidInput, TaskNotFound, WrongState
-from app.runtime import ending
-from app.runtime.clock import new_id
+from app.errors import TaskNotFound, WrongState
+from app.operations.audit import locked_execution, recorded
+from app.operations.values import json_object
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.settle import Settlement
-from app.store import executions, logs, tasks
+from app.store import tasks
 from app.store.tasks import TaskRow, path_of
 from workflows.operator import Done, Failed
 from workflows.status import TaskStatus, WorkflowStatus
@@ -36,7 +34,15 @@ def complete_task(
         WrongState: the task, or the execution, has ended.
         InvalidInput: the output is no JSON object.
     """
-    _end(engine, execution_id, ref, Done(_object(output)), "complete_task", actor, None)
+    _end(
+        engine,
+        execution_id,
+        ref,
+        Done(json_object(output, "a task's output", engine.payload_limit)),
+        "complete_task",
+        actor,
+        None,
+    )
 
 
 def fail_task(
@@ -56,23 +62,6 @@ def fail_task(
     _end(engine, execution_id, ref, Failed(reason, terminal=terminal), "fail_task", actor, reason)
 
 
-def terminate(engine: Engine, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
-    """End an execution and its children; open tasks are cancelled, no failure workflow is started.
-
-    Raises:
-        ExecutionNotFound: there is none.
-        WrongState: it has ended already.
-    """
-
-    def work(settlement: Settlement) -> None:
-        execution = _execution(engine, settlement, execution_id)
-        if not ending.terminated(settlement, execution, reason or "terminated on request"):
-            status = execution.row(settlement.session).status
-            raise WrongState(f"execution {execution_id} is {status}: it has ended and can't be terminated")
-
-    _recorded(engine, work, execution_id, "terminate", actor, None, reason)
-
-
 def _end(
     engine: Engine,
     execution_id: str,
@@ -83,7 +72,7 @@ def _end(
     reason: str | None,
 ) -> None:
     def work(settlement: Settlement) -> None:
-        execution = _execution(engine, settlement, execution_id)
+        execution = locked_execution(engine, settlement, execution_id)
         status = execution.row(settlement.session).status
         if WorkflowStatus(status).terminal:
             raise WrongState(f"execution {execution_id} is {status}: its tasks have ended")
@@ -91,14 +80,7 @@ def _end(
         if not settlement.outcome_of_open(execution, row, outcome):
             raise WrongState(f"task {ref} of execution {execution_id} has just ended")
 
-    _recorded(engine, work, execution_id, operation, actor, ref, reason)
-
-
-def _execution(engine: Engine, settlement: Settlement, execution_id: str) -> Execution:
-    row = executions.by_id(settlement.session, execution_id, lock=True)
-    if row is None:
-        raise ExecutionNotFound(execution_id)
-    return Execution(row.id, row.run, engine.programs.get(row.program_id, settlement.session), row)
+    recorded(engine, operation, execution_id, work, actor=actor, reason=reason, subject=ref)
 
 
 def _open_task(settlement: Settlement, execution: Execution, ref: str) -> TaskRow:
@@ -116,43 +98,3 @@ def _open_task(settlement: Settlement, execution: Execution, ref: str) -> TaskRo
     if found is None:
         raise WrongState(f"task {ref} of execution {execution.id} has not been reached yet")
     raise WrongState(f"task {ref} of execution {execution.id} is {TaskStatus(found.status)}: it has ended")
-
-
-def _object(output: Any) -> dict[str, Any]:
-    output = {} if output is None else output
-    if not isinstance(output, Mapping):
-        raise InvalidInput(f"a task's output must be a JSON object (a dict), not {type(output).__name__}")
-    try:
-        plain: dict[str, Any] = orjson.loads(orjson.dumps(dict(output)))
-    except TypeError as error:
-        raise InvalidInput(f"the output is no JSON: {error}") from None
-    return plain
-
-
-def _recorded(
-    engine: Engine,
-    work: Callable[[Settlement], None],
-    execution_id: str,
-    operation: str,
-    actor: str | None,
-    subject: str | None,
-    reason: str | None,
-) -> None:
-    """Do it and record it in one transaction; the record also tells whether a commit without an answer was ours."""
-    audit_id = new_id()
-
-    def transaction(settlement: Settlement) -> None:
-        work(settlement)
-        logs.record(
-            settlement.session,
-            id=audit_id,
-            created=settlement.now,
-            actor=actor,
-            operation=operation,
-            workflow_id=execution_id,
-            subject=subject,
-            reason=reason,
-            detail=None,
-        )
-
-    engine.from_outside(transaction, witness=lambda session: logs.is_recorded(session, audit_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,15 +30,15 @@ _FAILED_ROWS = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
 def reached(settlement: Settlement, execution: Execution) -> None:
     """The workflow's own list has ended."""
     session = settlement.session
-    if execution.program.loose:
+    if execution.program.loose or execution.run > 1:
         executions.by_id(session, execution.id, lock=True)
-        if tasks.live(session, execution.id):
+        if tasks.any_open(session, execution.id):
             return
     status, reason = WorkflowStatus.COMPLETED, None
     if execution.program.permissive:
         reason = _permitted_failures(settlement, execution)
         status = WorkflowStatus.FAILED if reason else status
-    _end(settlement, execution, status, reason, _output(settlement, execution, None))
+    _end(settlement, execution, status, reason, _output(settlement, execution, None), paused=False)
 
 
 def failed(
@@ -46,7 +47,7 @@ def failed(
     """A task has failed for good, and with it the execution."""
     ended = _STATUS_OF.get(status, WorkflowStatus.FAILED)
     why = f"Task {row.id} failed with status: {ended} and reason: '{reason}'"
-    _end(settlement, execution, ended, why, _output(settlement, execution, row), row)
+    _end(settlement, execution, ended, why, _output(settlement, execution, row), row, paused=False)
 
 
 def finished(
@@ -135,7 +136,9 @@ def _end(
     row: TaskRow | None = None,
     failure_workflow: bool = True,
     compensated: bool = True,
+    paused: bool = True,
 ) -> bool:
+    """End it; False: it has ended already. paused: even while it is paused, when nothing may follow from a step."""
     session, now = settlement.session, settlement.now
     refs = (
         [r.ref for r in tasks.unsuccessful(session, execution.id) if r.status in _FAILED_ROWS]
@@ -147,6 +150,7 @@ def _end(
         status, reason, output = WorkflowStatus.FAILED, f"the output of the execution {problem}", {}
     ended = executions.end_workflow(
         session,
+        paused=paused,
         id=execution.id,
         status=status,
         output=dump({} if problem else output),
@@ -156,6 +160,8 @@ def _end(
         now=now,
     )
     if not ended:
+        if not paused:
+            settlement.refused(execution)
         return False
     settlement.moves.ended.append(execution.id)
     execution.forget_row()
@@ -186,11 +192,23 @@ def _close_tasks(
     """Cancel what is open, and the executions that open SUB_WORKFLOW tasks started."""
     session = settlement.session
     why = f"Parent workflow has been terminated with reason: {reason}"
-    for _id, _type, child_id in tasks.cancel_live(session, execution.id, None, settlement.now):
-        child = executions.by_id(session, child_id, lock=True) if child_id else None
+    for child_id in _cancel(settlement, execution):
+        child = executions.by_id(session, child_id, lock=True)
         if child is not None and not WorkflowStatus(child.status).terminal:
             program = settlement.engine.programs.get(child.program_id, session)
             terminated(settlement, Execution(child.id, child.run, program, child), why, by_parent=True)
+
+
+def _cancel(settlement: Settlement, execution: Execution) -> Iterator[str]:
+    """Cancel all that is open; the ids of the executions that it waits for."""
+    session = settlement.session
+    while True:
+        found = tasks.cancel_live(session, execution.id, None, settlement.now)
+        yield from (child_id for _id, _type, child_id in found if child_id)
+        # On PostgreSQL this has waited for steps that were just ending; what they began in the same breath, it can't
+        # have seen. No step can begin another one without one of its own being seen here.
+        if session.dialect.name == "sqlite" or not tasks.any_open(session, execution.id):
+            return
 
 
 def _tell_parent_of_undone(settlement: Settlement, execution_id: str) -> None:

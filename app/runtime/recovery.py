@@ -96,8 +96,9 @@ class Sweeper:
             status = WorkflowStatus(execution.row(settlement.session).status)
             if status.terminal:
                 _cancel(settlement, row)
-            elif status is WorkflowStatus.PAUSED and row.wake == "send":
-                tasks.change_due(settlement.session, row.id, None, "send")
+            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "timeout"):
+                # The clock stands still; whoever resumes it sets it again.
+                tasks.change_due(settlement.session, row.id, None, row.wake)
             else:
                 _act(settlement, execution, row, self._broker_answers)
 

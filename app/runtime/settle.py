@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from app.runtime import compensation, ending, retry
+from app.runtime import arrivals, compensation, ending, resumption, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
@@ -22,7 +22,7 @@ from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
 from app.runtime.views import step_of
 from app.store import executions, tasks
-from app.store.tasks import TaskRow, path_text
+from app.store.tasks import Position, TaskRow
 from app.store.unit_of_work import Session
 from workflows.canvas import celery_name
 from workflows.operator import (
@@ -37,10 +37,10 @@ from workflows.operator import (
     Start,
     Wait,
 )
-from workflows.program import BranchEnd, LoopEnd, Next, Node, Path, first_of
+from workflows.program import BranchEnd, Next, Node, Path, first_of
 from workflows.status import TaskStatus, WorkflowStatus
 
-Todo = Callable[[], None]
+Todo = Callable[[], object]
 
 
 class Settlement:
@@ -76,7 +76,7 @@ class Settlement:
             self.moves.stale = True
             return
         if isinstance(outcome, Done) and outcome.variables:
-            self._set_variables(execution, outcome.variables)
+            self.set_variables(execution, outcome.variables)
         self._remember(held, outcome)
         self._todo.append(lambda: self._go_on(execution, node, path, row, outcome))
 
@@ -161,7 +161,7 @@ class Settlement:
             if problem:
                 return Failed(f"the output of {node.ref} {problem}", terminal=True)
         if isinstance(outcome, Done) and outcome.variables:
-            problem = too_large(self._variables(execution, outcome.variables), 256 * 1024)
+            problem = too_large(self._variables(execution, outcome.variables), _VARIABLES_LIMIT)
             if problem:
                 return Failed(f"the variables of the execution {problem}", terminal=True)
         return outcome
@@ -171,10 +171,15 @@ class Settlement:
         assert row is not None
         return {**orjson.loads(row.variables), **changes}
 
-    def _set_variables(self, execution: Execution, changes: Mapping[str, Any]) -> None:
+    def set_variables(self, execution: Execution, changes: Mapping[str, Any]) -> str | None:
+        """Merge into the execution's variables; why that can't be, if it can't."""
         variables = self._variables(execution, changes)
+        problem = too_large(variables, _VARIABLES_LIMIT)
+        if problem:
+            return problem
         executions.set_variables(self.session, execution.id, dump(variables), self.now)
         execution.forget_row()
+        return None
 
     def _remember(self, held: Held, outcome: Outcome) -> None:
         if isinstance(outcome, Done | Branch | Fan):
@@ -246,7 +251,29 @@ class Settlement:
         if not written:
             self.moves.stale = True
             return False
-        if again:
+        self._after_failure(execution, node, path, row, failed, status, recorded, again)
+        return True
+
+    def failed_before(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
+        """What follows from a failure that was written down while the execution was paused."""
+        status = TaskStatus(row.status)
+        failed = Failed(row.reason or "", output=orjson.loads(row.output) if row.output else None)
+        again = retry.retries(node, status, row.attempt, row.first_scheduled, self.now)
+        self._after_failure(execution, node, path, row, failed, status, status, again)
+
+    def _after_failure(
+        self,
+        execution: Execution,
+        node: Node,
+        path: Path,
+        row: TaskRow,
+        failed: Failed,
+        status: TaskStatus,
+        recorded: TaskStatus,
+        again: bool,
+    ) -> None:
+        asked = row.type == compensation.PERSON and compensation.is_left_to_people(execution, node)
+        if again or (asked and status is TaskStatus.FAILED):
             self._retry(execution, node, path, row, failed)
         elif node.task.optional or (node.task.permissive and status is not TaskStatus.CANCELED):
             ended = Done(failed.output, status=recorded, reason=failed.reason)
@@ -255,7 +282,6 @@ class Settlement:
             compensation.leave_to_people(self, execution, node, path, row, failed.reason)
         else:
             self._todo.append(lambda: ending.failed(self, execution, row, status, failed.reason))
-        return True
 
     def _retry(self, execution: Execution, node: Node, path: Path, row: TaskRow, failed: Failed) -> None:
         asked = row.type == compensation.PERSON
@@ -269,9 +295,10 @@ class Settlement:
             due_at=self.now + (delay or resend),
             wake="send",
         )
-        tasks.mark_retried(self.session, row.id)
-        if tasks.insert_task(self.session, attempt, execution.run) and not delay:
-            self._send(execution, node, path, attempt.attempt)
+        if self._insert(execution, attempt):
+            tasks.mark_retried(self.session, row.id)
+            if not delay:
+                self.send(execution, node, path, attempt.attempt)
 
     # what follows
 
@@ -303,35 +330,43 @@ class Settlement:
     def follow(self, execution: Execution, following: Next, path: Path) -> None:
         """Make ready what comes next at a path (cut to the depth of what comes next)."""
         if isinstance(following, Node):
-            self._reach(execution, following, path[: following.depth])
+            self.reach(execution, following, path[: following.depth])
         elif isinstance(following, BranchEnd):
-            self._branch_end(execution, following.fork, path[: following.fork.depth])
-        elif isinstance(following, LoopEnd):
-            loop = following.loop
-            self._arrive(execution, lambda: self._loop_end(execution, loop, path[: loop.depth + 1]))
+            arrivals.branch_end(self, execution, following.fork, path[: following.fork.depth])
+        elif execution.run > 1:
+            # Tasks behind this end may be done once more: the whole table says whether it is one.
+            self.refused(execution)
+        elif execution.program.loose:
+            # Branches may still be on their way to it, where not every JOIN waits for all.
+            self._arrivals.append(lambda: arrivals.list_end(self, execution, following, path))
         else:
-            self._arrive(execution, lambda: ending.reached(self, execution))
+            arrivals.list_end(self, execution, following, path)
 
-    def _arrive(self, execution: Execution, arrival: Todo) -> None:
-        """An end that branches may still be on their way to, where not every JOIN waits for all."""
-        if execution.program.loose:
-            self._arrivals.append(arrival)
-        else:
-            arrival()
-
-    def _reach(self, execution: Execution, node: Node, path: Path) -> None:
+    def reach(
+        self,
+        execution: Execution,
+        node: Node,
+        path: Path,
+        before: Position | None = None,
+        given: dict[str, Any] | None = None,
+    ) -> None:
+        """Make a task ready. before: the attempt that it replaces; given: its input instead of the definition's."""
         task_id = new_id()
-        given = execution.resolve(self.session, node, path, task_id)
+        if given is None:
+            given = execution.resolve(self.session, node, path, task_id)
         row = self.new_row(execution, node, path, given, task_id)
+        if before is not None:
+            tasks.mark_retried(self.session, before.id)
+            row = row._replace(attempt=before.attempt + 1, retried_id=before.id)
         problem = too_large(given, self.engine.payload_limit)
         if problem:
             failed = row._replace(status=TaskStatus.IN_PROGRESS, claim=new_claim(), input="{}")
-            if tasks.insert_task(self.session, failed, execution.run):
+            if self._insert(execution, failed):
                 why = Failed(f"the input of {node.ref} {problem}", terminal=True)
                 self._fail(execution, node, path, failed, why, failed.claim)
         elif node.instant:
             self._decide(execution, node, path, row, given)
-        elif not node.task.start_delay and self._may_run(node):
+        elif (before or not node.task.start_delay) and self.may_run(node):
             self._claim_here(execution, node, path, row, given)
         else:
             self._schedule(execution, node, path, row)
@@ -346,11 +381,11 @@ class Settlement:
             execution, node, path, row._replace(status=TaskStatus.IN_PROGRESS, claim=claim), claim, given
         )
         outcome = node.operator.run(step_of(self.session, held, self.now))
-        if tasks.insert_task(self.session, held.row, execution.run):
+        if self._insert(execution, held.row):
             self.moves.decided.append((celery_name(node), row.id, node.ref))
             self.outcome(held, outcome)
 
-    def _may_run(self, node: Node) -> bool:
+    def may_run(self, node: Node) -> bool:
         """Whether this process goes on with a task itself."""
         if self.moves.claimed is not None or self.moves.sends or not self.hand.has_time:
             return False
@@ -362,21 +397,27 @@ class Settlement:
         assert self.hand.owner is not None
         row = claimed_row(row, node, self.hand.owner, self.hand.message_id)
         assert row.claim is not None
-        if tasks.insert_task(self.session, row, execution.run):
+        if self._insert(execution, row):
             self.moves.claimed = Held(execution, node, path, row, row.claim, given)
 
     def _schedule(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
-        timing, delay = self.engine.timing, node.task.start_delay * 1000
+        timing, delay = self.engine.timing, 0 if row.attempt else node.task.start_delay * 1000
         sent = node.operator is not None or self.engine.is_celery_task(self.session, node.worker)
         row = row._replace(due_at=self.now + (delay or timing.resend_ms), wake="send")
         if not sent:
             row = row._replace(reason=NO_WORKER, due_at=self.now + timing.look_for_worker_ms)
-        if tasks.insert_task(self.session, row, execution.run) and sent and not delay:
-            self._send(execution, node, path, 0)
+        if self._insert(execution, row) and sent and not delay:
+            self.send(execution, node, path, row.attempt)
+
+    def _insert(self, execution: Execution, row: TaskRow) -> bool:
+        inserted = tasks.insert_task(self.session, row, execution.run)
+        if not inserted:
+            self.refused(execution)
+        return inserted
 
     def _fan(self, execution: Execution, fork: Node, path: Path) -> None:
         if fork.join is not None:
-            self._reach(execution, fork.join, path)
+            self.reach(execution, fork.join, path)
         heads = [child.nodes[0] for child in fork.children.values() if child.nodes]
         alone = [head for head in heads if not self._sendable(head)]
         rows = []
@@ -387,14 +428,16 @@ class Settlement:
             given = execution.resolve(self.session, head, path, task_id)
             row = self.new_row(execution, head, path, given, task_id)
             rows.append(row._replace(due_at=self.now + self.engine.timing.resend_ms, wake="send"))
-        tasks.insert_tasks(self.session, rows, execution.run)
-        if alone:
+        if tasks.insert_tasks(self.session, rows, execution.run) < len(rows):
+            # One of them was skipped, or the execution was paused in between: no chord, each by itself.
+            self.refused(execution)
+        elif alone:
             # Not all branches go to the broker: no chord, each asks the JOIN itself.
             for head in heads:
                 if head not in alone:
-                    self._send(execution, head, path, 0)
+                    self.send(execution, head, path, 0)
             for head in alone:
-                self._todo.append(lambda head=head: self._reach(execution, head, path))  # type: ignore[misc]
+                self._todo.append(lambda head=head: self.reach(execution, head, path))  # type: ignore[misc]
         else:
             self.moves.sends.append(Send(self.engine.order(execution), fork, path, branches=True))
 
@@ -403,74 +446,30 @@ class Settlement:
             return False
         return head.operator is not None or bool(self.engine.is_celery_task(self.session, head.worker))
 
-    def _send(self, execution: Execution, node: Node, path: Path, attempt: int) -> None:
+    def send(self, execution: Execution, node: Node, path: Path, attempt: int) -> None:
         self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt))
 
     # arrivals
 
-    def _branch_end(self, execution: Execution, fork: Node, path: Path) -> None:
-        if fork.join is not None and fork.join.whole:
-            if not self.hand.is_part_of(execution, fork, path):
-                self.ask(execution, fork.join, path)
-        else:
-            # A branch that no JOIN waits for may be the last of its loop's iteration, or of the execution.
-            self._arrivals.append(lambda: ending.stray(self, execution, fork, path))
-
     def ask(self, execution: Execution, join: Node, path: Path) -> bool:
         """Complete a JOIN if all is done; the table alone decides. False: not yet, or it has ended already."""
-        # The lock comes before the look: of two branches that end at one instant, the later sees both.
-        row = tasks.lock_latest(self.session, execution.id, join.ref, path_text(path))
-        if row is None or row.status != TaskStatus.IN_PROGRESS:
-            return False
-        low, high = path_text(path), path_text(path) + "9" * 64
-        if join.inside and tasks.any_live(self.session, execution.id, join.inside, low, high):
-            return False
-        claim = row.claim or new_claim()
-        held = Held(execution, join, path, row, claim, orjson.loads(row.input))
-        assert join.operator is not None
-        outcome = join.operator.run(step_of(self.session, held, self.now))
-        if isinstance(outcome, Wait):
-            return False
-        self.outcome(held, outcome)
-        return True
+        return arrivals.ask(self, execution, join, path)
 
     def ask_if_ready(self, execution: Execution, join: Node, path: Path) -> None:
         """`ask`, for who has nothing to do with the answer."""
-        self.ask(execution, join, path)
+        arrivals.ask(self, execution, join, path)
 
-    def _loop_end(self, execution: Execution, loop: Node, path: Path) -> None:
-        """An iteration has ended: the loop's row is claimed for its condition, here or by the broker."""
-        outer, iteration = path[:-1], path[-1]
-        if execution.program.loose and ending.iteration_is_open(self, execution, loop, path):
-            return
-        row = tasks.lock_latest(self.session, execution.id, loop.ref, path_text(outer))
-        if row is None:
-            return
-        seen = {"id": row.id, "iteration": iteration - 1, "now": self.now}
-        guard = {"workflow_id": execution.id, "run": execution.run}
-        overdue = retry.deadline(loop.definition, row.started or self.now, row.first_scheduled, True)
-        if self._may_run(loop):
-            owner, claim = self.hand.owner, new_claim()
-            assert owner is not None
-            claimed = tasks.claim_loop(
-                self.session,
-                **seen,
-                **guard,
-                owner=owner.id,
-                worker=owner.hostname,
-                claim=claim,
-                message_id=self.hand.message_id,
-                due_at=overdue,
-                wake="timeout" if overdue else None,
-            )
-            if claimed:
-                row = row._replace(claim=claim, iteration=iteration, status=TaskStatus.IN_PROGRESS)
-                given = execution.resolve(self.session, loop, outer, row.id)
-                self.moves.claimed = Held(execution, loop, outer, row, claim, given, iteration)
-        elif tasks.schedule_loop(
-            self.session, **seen, **guard, due_at=self.now + self.engine.timing.resend_ms
-        ):
-            self._send(execution, loop, outer, row.attempt)
+    def do(self, todo: Todo) -> None:
+        """Do this when what was asked for before is done."""
+        self._todo.append(todo)
+
+    def arrive(self, arrival: Todo) -> None:
+        """Do this once all that this transaction has to write is written."""
+        self._arrivals.append(arrival)
+
+    def refused(self, execution: Execution) -> None:
+        """What should have followed could not be written: it is there already, or the execution is paused."""
+        self._arrivals.append(lambda: resumption.carry_on(self, execution))
 
     def new_row(
         self, execution: Execution, node: Node, path: Path, given: dict[str, Any], task_id: str | None = None
@@ -479,6 +478,7 @@ class Settlement:
         return new_row(execution, node, path, dump(given), self.now, task_id or new_id())
 
 
+_VARIABLES_LIMIT = 256 * 1024
 WORKER_LOST = "the worker that ran it died"
 CHILD_LOST = "the worker process that ran it was killed (out of memory, or a signal)"
 LOST = (WORKER_LOST, CHILD_LOST)

@@ -38,7 +38,10 @@ class Head:
 
 
 def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | None:
-    """Complete a step and claim what follows; None: this is no such case, or too large to be stored."""
+    """Complete a step and claim what follows; None: nothing was written.
+
+    It is no such case, too large to be stored, or the execution does not simply run: `settle` decides.
+    """
     if not _simple(held, outcome) or not hand.has_time:
         return None
     assert isinstance(outcome, Done)
@@ -123,18 +126,21 @@ def _next(engine: Engine, hand: Hand, held: Held, node: Node, output: str) -> Mo
     row = claimed_row(new_row(execution, node, path, text, now, task_id), node, hand.owner, hand.message_id)
     ended = _end_of(held, output, now)
 
-    def work(session: Session) -> tuple[bool, bool]:
+    def work(session: Session) -> bool:
         wrote = tasks.end_and_insert(session, ended, row, execution.run)
-        if not wrote[0] and tasks.by_id(session, row.id) is not None:
-            # The answer of an earlier try was lost; it was carried out.
-            return True, True
-        return wrote
+        # The answer of an earlier try may have been lost; it was carried out then.
+        return wrote or tasks.by_id(session, row.id) is not None
 
-    wrote, inserted = engine.store.transact_once(work, patience=None)
+    try:
+        wrote = engine.store.transact_once(work, patience=None)
+    except TAKEN:
+        # By this one's own earlier try, or by somebody else: `settle` finds out what is due then.
+        found = engine.store.read(lambda s: tasks.by_id(s, row.id), patience=None)
+        wrote = found is not None and found.claim == row.claim
     if not wrote:
-        return Moves(stale=True)
+        return None
     assert row.claim is not None
-    return Moves(claimed=Held(execution, node, path, row, row.claim, given) if inserted else None)
+    return Moves(claimed=Held(execution, node, path, row, row.claim, given))
 
 
 def _next_head(engine: Engine, hand: Hand, held: Held, head: Head, output: str) -> Moves:

@@ -62,20 +62,52 @@ _SHARE = Statement(
     "keep an execution's status as it is until this transaction ends",
     select(workflow.c.status, workflow.c.run).where(workflow.c.id == _p("id")).with_for_update(read=True),
 )
-_END = Statement(
-    "end an execution",
+
+
+def _end(state: Any) -> Any:
+    return (
+        update(workflow)
+        .where(workflow.c.id == _p("id"), state)
+        .values(
+            status=_p("status"),
+            output=_p("output"),
+            reason=_p("reason"),
+            failed_refs=_p("failed_refs"),
+            failed_task_id=_p("failed_task_id"),
+            updated=_p("now", BigInteger),
+            ended=_p("now", BigInteger),
+            due_at=None,
+        )
+    )
+
+
+_END = Statement("end an execution", _end(text(_OPEN)))
+_END_RUNNING = Statement("end an execution unless it is paused", _end(text("status = 'RUNNING'")))
+_REOPEN = Statement(
+    "have an execution that has ended run again",
     update(workflow)
-    .where(workflow.c.id == _p("id"), text(_OPEN))
+    .where(workflow.c.id == _p("id"))
     .values(
-        status=_p("status"),
-        output=_p("output"),
-        reason=_p("reason"),
-        failed_refs=_p("failed_refs"),
-        failed_task_id=_p("failed_task_id"),
+        status=text("'RUNNING'"),
+        run=workflow.c.run + text("1"),
+        program_id=_p("program_id"),
+        version=_p("version", Integer),
+        input=_p("input"),
+        variables=_p("variables"),
+        correlation_id=_p("correlation_id"),
+        created=_p("created", BigInteger),
+        output=None,
+        reason=None,
+        failed_refs=None,
+        failed_task_id=None,
         updated=_p("now", BigInteger),
-        ended=_p("now", BigInteger),
-        due_at=None,
+        ended=None,
+        due_at=_p("due_at", BigInteger),
     ),
+)
+_SET_PARENT = Statement(
+    "tie an execution to the task that waits for it now",
+    update(workflow).where(workflow.c.id == _p("id")).values(parent_task_id=_p("parent_task_id")),
 )
 _SET_OUTPUT = Statement(
     "change the output", update(workflow).where(workflow.c.id == _p("id")).values(output=_p("output"))
@@ -100,7 +132,7 @@ _SET_STATUS = Statement(
     "change the status",
     update(workflow)
     .where(workflow.c.id == _p("id"), workflow.c.status == _p("seen"))
-    .values(status=_p("status"), updated=_p("now", BigInteger)),
+    .values(status=_p("status"), updated=_p("now", BigInteger), due_at=_p("due_at", BigInteger)),
 )
 _REMEMBER = Statement(
     "take an idempotency key",
@@ -146,9 +178,29 @@ def share(session: Session, workflow_id: str) -> tuple[str, int] | None:
     return None if row is None else (row[0], row[1])
 
 
-def end_workflow(session: Session, **params: Any) -> bool:
-    """RUNNING or PAUSED → a terminal status; False: it has ended already."""
-    return session.run(_END, **params) == 1
+def end_workflow(session: Session, *, paused: bool = True, **params: Any) -> bool:
+    """RUNNING, or with `paused` PAUSED → a terminal status; False: it is in no such state."""
+    return session.run(_END if paused else _END_RUNNING, **params) == 1
+
+
+def reopen(session: Session, row: WorkflowRow, now: int, due_at: int | None) -> None:
+    """Any status → RUNNING, in the next run; program, input, variables and the like as in `row`."""
+    session.run(
+        _REOPEN,
+        id=row.id,
+        program_id=row.program_id,
+        version=row.version,
+        input=row.input,
+        variables=row.variables,
+        correlation_id=row.correlation_id,
+        created=row.created,
+        now=now,
+        due_at=due_at,
+    )
+
+
+def set_parent_task(session: Session, workflow_id: str, parent_task_id: str) -> None:
+    session.run(_SET_PARENT, id=workflow_id, parent_task_id=parent_task_id)
 
 
 def set_output(session: Session, workflow_id: str, output: str) -> None:
@@ -159,8 +211,12 @@ def set_variables(session: Session, workflow_id: str, variables: str, now: int) 
     session.run(_SET_VARIABLES, id=workflow_id, variables=variables, now=now)
 
 
-def set_status(session: Session, workflow_id: str, seen: str, status: str, now: int) -> bool:
-    return session.run(_SET_STATUS, id=workflow_id, seen=seen, status=status, now=now) == 1
+def set_status(
+    session: Session, workflow_id: str, seen: str, status: str, now: int, due_at: int | None
+) -> bool:
+    """One status to another if it is still the one; `due_at`: when its timeout fires from now on."""
+    changed = session.run(_SET_STATUS, id=workflow_id, seen=seen, status=status, now=now, due_at=due_at)
+    return changed == 1
 
 
 def due(session: Session, now: int, limit: int) -> list[WorkflowRow]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from app.store.statements import Among, Statement
 from app.store.tables import LIVE, task, workflow
@@ -89,6 +91,8 @@ class Position(NamedTuple):
     owner: str | None
     wake: str | None
     sub_workflow_id: str | None
+    sends: int
+    due_at: int | None
 
 
 _POSITION = [task.c[name] for name in Position._fields]
@@ -116,12 +120,25 @@ _RUNNING = exists(
     )
 )
 
+_KEY = ["workflow_id", "ref", "path", "attempt"]
+
+
+def _insert_unless_there(row: Any) -> Any:
+    # SQLite's dialect compiles PostgreSQL's clause as its own.
+    return (
+        postgresql.insert(task)
+        .from_select(list(TaskRow._fields), row)
+        .on_conflict_do_nothing(index_elements=_KEY)
+    )
+
+
+_ROW = select(*[_p(name, _type(name)).label(name) for name in TaskRow._fields])
 _INSERT = Statement(
-    "insert a task while its execution runs",
-    insert(task).from_select(
-        list(TaskRow._fields),
-        select(*[_p(name, _type(name)).label(name) for name in TaskRow._fields]).where(_RUNNING),
-    ),
+    "insert a task while its execution runs, unless the position is taken",
+    _insert_unless_there(_ROW.where(_RUNNING)),
+)
+_PUT = Statement(
+    "insert a task by hand, unless the position is taken", _insert_unless_there(_ROW.where(text("true")))
 )
 
 _CLAIM_VALUES: dict[str, Any] = {
@@ -217,7 +234,7 @@ _END_OPEN = Statement(
 )
 
 
-def _end_prefixed() -> Any:
+def _end_held(*also: Any) -> Any:
     """The update that ends a claimed task, with parameters of its own names (for use beside another statement)."""
     return (
         update(task)
@@ -225,6 +242,7 @@ def _end_prefixed() -> Any:
             task.c.id == _p("end_id"),
             task.c.status == text("'IN_PROGRESS'"),
             task.c.claim == _p("end_claim", BigInteger),
+            *also,
         )
         .values(
             status=_p("end_status"),
@@ -236,17 +254,20 @@ def _end_prefixed() -> Any:
             due_at=None,
             wake=None,
         )
-        .returning(task.c.id)
-        .cte("ended")
     )
 
 
+def _end_prefixed(*also: Any) -> Any:
+    return _end_held(*also).returning(task.c.id).cte("ended")
+
+
 def _end_and_insert() -> Any:
-    ended = _end_prefixed()
+    # Not ended without what follows: whoever finds the execution paused must look at it again, under its lock.
+    ended = _end_prefixed(_RUNNING)
     row = select(*[_p(name, _type(name)).label(name) for name in TaskRow._fields])
     inserted = (
         insert(task)
-        .from_select(list(TaskRow._fields), row.select_from(ended).where(_RUNNING))
+        .from_select(list(TaskRow._fields), row.select_from(ended))
         .returning(task.c.id)
         .cte("inserted")
     )
@@ -280,6 +301,9 @@ def _end_and_claim() -> Any:
 
 # PostgreSQL does both in one statement, which is its own transaction: one round trip and one commit for a step.
 _END_AND_INSERT = Statement("end a claimed task and insert the next, claimed", _end_and_insert())
+# SQLite lets no other writer come between two.
+_END_RUNNING = Statement("end a claimed task while its execution runs", _end_held(_RUNNING))
+_INSERT_NEXT = Statement("insert a task", insert(task).values({n: _p(n, _type(n)) for n in TaskRow._fields}))
 _END_AND_CLAIM = Statement("end a claimed task and claim a scheduled one", _end_and_claim())
 
 _PARK = Statement(
@@ -390,6 +414,24 @@ _CANCEL_LIVE = Statement(
     .returning(task.c.id, task.c.type, task.c.sub_workflow_id),
 )
 
+_ANY_OPEN = Statement(
+    "whether anything of an execution is open",
+    select(literal_column("1"))
+    .select_from(task)
+    .where(task.c.workflow_id == _p("workflow_id"), text(LIVE))
+    .limit(1),
+)
+
+_DELETE = Statement(
+    "delete the attempts at a position",
+    delete(task).where(
+        task.c.workflow_id == _p("workflow_id"), task.c.ref == _p("ref"), task.c.path == _p("path")
+    ),
+)
+_DELETE_ALL = Statement(
+    "delete the tasks of an execution", delete(task).where(task.c.workflow_id == _p("workflow_id"))
+)
+
 _CHANGE_DUE = Statement(
     "look again later",
     update(task)
@@ -477,13 +519,18 @@ _EXTEND = Statement(
 
 
 def insert_task(session: Session, row: TaskRow, run: int) -> bool:
-    """Insert unless the execution is not running, or in another run; False then."""
+    """Insert unless the execution is not running, or in another run, or the position is taken; False then."""
     return session.run(_INSERT, run=run, **row._asdict()) == 1
 
 
-def insert_tasks(session: Session, rows: Iterable[TaskRow], run: int) -> None:
-    """Insert many; the caller has seen that the execution runs."""
-    session.run_many(_INSERT, [{"run": run, **row._asdict()} for row in rows])
+def insert_tasks(session: Session, rows: Iterable[TaskRow], run: int) -> int:
+    """Insert many; how many were inserted: positions that are taken, and executions that do not run, are left."""
+    return session.run_many(_INSERT, [{"run": run, **row._asdict()} for row in rows])
+
+
+def put_task(session: Session, row: TaskRow) -> bool:
+    """Insert whatever the status of its execution, which the caller has locked; False: the position is taken."""
+    return session.run(_PUT, **row._asdict()) == 1
 
 
 def claim_task(session: Session, **params: Any) -> TaskRow | None:
@@ -505,15 +552,20 @@ def end_task(session: Session, **params: Any) -> bool:
     return session.run(_END, **params) == 1
 
 
-def end_and_insert(session: Session, ended: dict[str, Any], row: TaskRow, run: int) -> tuple[bool, bool]:
-    """End a claimed task and insert the next; whether each was written. The second never without the first."""
+def end_and_insert(session: Session, ended: dict[str, Any], row: TaskRow, run: int) -> bool:
+    """End a claimed task and insert the next; both, or neither: the claim is gone, or the execution does not run.
+
+    Raises:
+        Exception: one of `TAKEN`, the position is taken.
+    """
     if session.dialect.name == "postgresql":
         found = session.one(_END_AND_INSERT, **_prefixed(ended), run=run, **row._asdict())
         assert found is not None
-        return found[0] is not None, found[1] is not None
-    if not end_task(session, **ended):
-        return False, False
-    return True, insert_task(session, row, run)
+        return found[0] is not None
+    if session.run(_END_RUNNING, **_prefixed(ended), workflow_id=row.workflow_id, run=run) != 1:
+        return False
+    session.run(_INSERT_NEXT, **row._asdict())
+    return True
 
 
 def end_and_claim(
@@ -609,6 +661,21 @@ def cancel_live(
 ) -> list[tuple[str, str, str | None]]:
     """Cancel all that is open; (id, type, sub-workflow id) of each."""
     return [tuple(r) for r in session.all(_CANCEL_LIVE, workflow_id=workflow_id, reason=reason, now=now)]
+
+
+def any_open(session: Session, workflow_id: str) -> bool:
+    return session.one(_ANY_OPEN, workflow_id=workflow_id) is not None
+
+
+def delete_positions(session: Session, workflow_id: str, positions: Iterable[tuple[str, str]]) -> None:
+    """Delete all attempts at these (ref, path)."""
+    session.run_many(
+        _DELETE, [{"workflow_id": workflow_id, "ref": ref, "path": path} for ref, path in positions]
+    )
+
+
+def delete_all(session: Session, workflow_id: str) -> None:
+    session.run(_DELETE_ALL, workflow_id=workflow_id)
 
 
 def change_due(session: Session, task_id: str, due_at: int | None, wake: str | None, sends: int = 0) -> None:

@@ -64,11 +64,13 @@ class Session:
         self._cursor.execute(text, values)
         return int(self._cursor.rowcount)
 
-    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute once for each row of parameters."""
-        if rows:
-            text, _ = statement.prepare(self.dialect, rows[0])
-            self._cursor.executemany(text, [statement.prepare(self.dialect, row)[1] for row in rows])
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
+        """Execute once for each row of parameters; the number of rows that this changed."""
+        if not rows:
+            return 0
+        text, _ = statement.prepare(self.dialect, rows[0])
+        self._cursor.executemany(text, [statement.prepare(self.dialect, row)[1] for row in rows])
+        return int(self._cursor.rowcount)
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
         """Execute; the first row, or None."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.errors import WrongState
-from app.operations import signal
+from app.operations import control
 from app.runtime.recovery import lost_message
 from app.store.unit_of_work import Store
 from tests.properties.comparison import differences
@@ -159,7 +159,7 @@ class Protocol(RuleBasedStateMachine):
         self.terminable = False
         execution_id = list(self.started)[-1]
         try:
-            self._guarded(lambda: signal.terminate(self.harness.engine, execution_id), but=WrongState)
+            self._guarded(lambda: control.terminate(self.harness.engine, execution_id), but=WrongState)
         except WrongState:
             return
         # How far it had come is not said.

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from app.operations.control import terminate
 from app.operations.documents import tree_document
 from app.operations.query import explain, get_compensation
-from app.operations.signal import complete_task, fail_task, terminate
+from app.operations.signal import complete_task, fail_task
 from app.operations.tree import get_tree
 from app.runtime.recovery import lost_message
 from app.store import compensations, migrations

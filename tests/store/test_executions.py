@@ -63,7 +63,7 @@ def test_a_status_changes_only_from_the_one_that_was_seen(store: Store) -> None:
     add(store, workflow_row())
 
     def change(seen: str, status: str) -> bool:
-        return store.transact(lambda session: executions.set_status(session, "w", seen, status, NOW + 1))
+        return store.transact(lambda s: executions.set_status(s, "w", seen, status, NOW + 1, None))
 
     assert [change("PAUSED", "RUNNING"), change("RUNNING", "PAUSED"), change("RUNNING", "PAUSED")] == [
         False,

@@ -1,0 +1,314 @@
+"""Control executions: pause, resume, terminate, retry, rerun, restart, skip a task, change variables.
+
+Each is one transaction, leaves a row of `audit`, and does what `app/runtime/resumption.py` finds due in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from app.errors import InvalidInput, TaskNotFound, WorkflowNotFound, WrongState
+from app.operations.audit import locked_execution, locked_row, recorded
+from app.operations.values import json_object, position_of, task_of_execution
+from app.runtime import ending, resumption, revival
+from app.runtime.engine import Engine
+from app.runtime.execution import Execution, suffixed
+from app.runtime.payload import dump, too_large
+from app.runtime.settle import Settlement
+from app.store import definitions, executions, tasks
+from app.store.executions import WorkflowRow
+from app.store.tasks import path_of, path_text
+from workflows.program import Node, Path
+from workflows.status import TaskStatus, WorkflowStatus
+
+RUNNING, PAUSED = WorkflowStatus.RUNNING, WorkflowStatus.PAUSED
+
+
+def pause(engine: Engine, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
+    """Have nothing new begin; what runs may end, and is written down. Its timeout stands still.
+
+    Sub-workflows go on. An execution that is paused already stays so.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it has ended.
+    """
+
+    def work(settlement: Settlement) -> None:
+        row = locked_row(settlement, execution_id)
+        if row.status != PAUSED:
+            _require_open(row, "paused")
+            executions.set_status(settlement.session, row.id, RUNNING, PAUSED, settlement.now, None)
+
+    recorded(engine, "pause", execution_id, work, actor=actor, reason=reason)
+
+
+def resume(engine: Engine, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
+    """Go on where it was paused, with all that has become due meanwhile. Its timeout counts from now.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it is not paused.
+    """
+
+    def work(settlement: Settlement) -> None:
+        execution = locked_execution(engine, settlement, execution_id)
+        status, now = execution.row(settlement.session).status, settlement.now
+        if status != PAUSED:
+            raise WrongState(f"execution {execution_id} is {status}, not PAUSED: it can't be resumed")
+        due_at = revival.timeout_at(execution.program, now)
+        executions.set_status(settlement.session, execution_id, PAUSED, RUNNING, now, due_at)
+        execution.forget_row()
+        resumption.wind_up(settlement, execution)
+        resumption.carry_on(settlement, execution)
+
+    recorded(engine, "resume", execution_id, work, actor=actor, reason=reason)
+
+
+def terminate(engine: Engine, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
+    """End an execution and its children; open tasks are cancelled, no failure workflow is started.
+
+    A worker task that runs is told by `TaskContext.cancelled`; its result is not written.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it has ended already.
+    """
+
+    def work(settlement: Settlement) -> None:
+        execution = locked_execution(engine, settlement, execution_id)
+        if not ending.terminated(settlement, execution, reason or "terminated on request"):
+            status = execution.row(settlement.session).status
+            raise WrongState(f"execution {execution_id} is {status}: it has ended and can't be terminated")
+
+    recorded(engine, "terminate", execution_id, work, actor=actor, reason=reason)
+
+
+def retry(
+    engine: Engine,
+    execution_id: str,
+    *,
+    resume_sub_workflows: bool = False,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Try again what failed, timed out or was cancelled in an execution that did not complete.
+
+    Inputs are resolved anew. Executions above that ended because of it run again, too.
+    resume_sub_workflows: a sub-workflow that failed is tried again where it failed; else a new one is started.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it has not ended, or completed; nothing can be tried again; what it did is being undone.
+    """
+
+    def work(settlement: Settlement) -> None:
+        row = locked_row(settlement, execution_id)
+        _require_ended(row, "retried")
+        if row.status == WorkflowStatus.COMPLETED:
+            raise WrongState(f"execution {execution_id} is COMPLETED: there is nothing to retry; rerun it")
+        revival.retry(settlement, row, children=resume_sub_workflows)
+
+    recorded(engine, "retry", execution_id, work, actor=actor, reason=reason)
+
+
+def rerun(
+    engine: Engine,
+    execution_id: str,
+    task: str | None = None,
+    *,
+    input: Mapping[str, Any] | None = None,  # Conductor's name
+    correlation_id: str | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Do an execution again from a task on: the task and all that followed from it, and what did not succeed.
+
+    task: the id of one of its attempts, here or in a sub-workflow, or its reference (in a loop with the iteration,
+        `charge__2`; without: the latest). None: from the start.
+    input: of the task (None: resolved from the definition anew), or without a task of the execution (None: as it was).
+    correlation_id: a new one, without a task only.
+
+    Raises:
+        ExecutionNotFound, TaskNotFound: there is none.
+        InvalidInput: the input is no JSON object or too large; `correlation_id` beside a task.
+        WrongState: it has not ended; a TERMINATE task that is not done again has ended it; it is being undone.
+    """
+    given = None if input is None else json_object(input, "the input", engine.payload_limit)
+    if task is not None and correlation_id is not None:
+        raise InvalidInput(
+            "a new correlation id can only be given when the execution is rerun from its start"
+        )
+
+    def work(settlement: Settlement) -> Any:
+        row = locked_row(settlement, execution_id)
+        if task is None:
+            _require_ended(row, "rerun")
+            changed = row._replace(correlation_id=correlation_id or row.correlation_id)
+            if given is not None:
+                template = _execution(engine, settlement, row).program.definition.input_template
+                changed = changed._replace(input=dump(template | given))
+            return _all_anew(engine, settlement, changed)
+        owner, found = task_of_execution(settlement.session, row, task)
+        _require_ended(owner, "rerun")
+        execution = _execution(engine, settlement, owner)
+        if found is None:
+            node, path = position_of(execution, settlement.session, task)
+        else:
+            node, path = execution.program.node(found.ref), path_of(found.path)
+        removed = revival.rerun(settlement, owner, node, path, given)
+        return {"removed": [[p.ref, p.path, p.attempt, p.status] for p in removed[:_MOST]]}
+
+    recorded(engine, "rerun", execution_id, work, actor=actor, reason=reason, subject=task)
+
+
+def restart(
+    engine: Engine,
+    execution_id: str,
+    *,
+    latest_definition: bool = False,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Do an execution that has ended all anew: same id and input, the definition's variables.
+
+    latest_definition: with the latest version of its definition; else with the one that it had.
+
+    Raises:
+        ExecutionNotFound, WorkflowNotFound: there is none.
+        WrongState: it has not ended; it completed and its definition is not `restartable`; it is being undone.
+    """
+
+    def work(settlement: Settlement) -> Any:
+        row = locked_row(settlement, execution_id)
+        _require_ended(row, "restarted")
+        definition = _execution(engine, settlement, row).program.definition
+        if row.status == WorkflowStatus.COMPLETED and not definition.restartable:
+            raise WrongState(f"execution {execution_id} is COMPLETED, and {row.name} is not restartable")
+        if latest_definition:
+            found = definitions.find_program(settlement.session, row.name, None)
+            if found is None:
+                raise WorkflowNotFound(row.name, None, definitions.names(settlement.session))
+            program = engine.programs.get(found, settlement.session)
+            row = row._replace(program_id=found, version=program.definition.version)
+        return _all_anew(engine, settlement, row)
+
+    recorded(engine, "restart", execution_id, work, actor=actor, reason=reason)
+
+
+def skip_task(
+    engine: Engine,
+    execution_id: str,
+    ref: str,
+    *,
+    input: Mapping[str, Any] | None = None,  # Conductor's name
+    output: Mapping[str, Any] | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Have a task that was not reached yet passed over, with this output, when the flow comes to it.
+
+    ref: the reference; in a loop with the iteration (`charge__2`), without: of the iteration that runs.
+
+    Raises:
+        ExecutionNotFound, TaskNotFound: there is none.
+        InvalidInput: the input or output is no JSON object, or too large; the task is a FORK or a JOIN.
+        WrongState: the execution has ended, or the task was reached already.
+    """
+    given = json_object(input, "the input", engine.payload_limit)
+    put_out = json_object(output, "the output", engine.payload_limit)
+
+    def work(settlement: Settlement) -> None:
+        execution = locked_execution(engine, settlement, execution_id)
+        _require_open(execution.row(settlement.session), "changed")
+        node, path = _to_be_reached(settlement, execution, ref)
+        now = settlement.now
+        row = settlement.new_row(execution, node, path, given)._replace(
+            status=TaskStatus.SKIPPED, output=dump(put_out), reason=reason, started=now, ended=now
+        )
+        if not tasks.put_task(settlement.session, row):
+            raise WrongState(
+                f"task {ref} of execution {execution_id} was reached already: it can't be skipped"
+            )
+
+    recorded(engine, "skip_task", execution_id, work, actor=actor, reason=reason, subject=ref)
+
+
+def update_variables(
+    engine: Engine,
+    execution_id: str,
+    variables: Mapping[str, Any],
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Set variables of an execution; others stay. Inputs that are resolved from now on see them.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        InvalidInput: they are no JSON object, or would be too large.
+        WrongState: it has ended.
+    """
+    changes = json_object(variables, "the variables", engine.payload_limit)
+
+    def work(settlement: Settlement) -> Any:
+        execution = locked_execution(engine, settlement, execution_id)
+        _require_open(execution.row(settlement.session), "changed")
+        problem = settlement.set_variables(execution, changes)
+        if problem:
+            raise InvalidInput(f"the variables of execution {execution_id} {problem}")
+        return sorted(changes)
+
+    recorded(engine, "update_variables", execution_id, work, actor=actor, reason=reason)
+
+
+_MOST = 1_000
+"""Of the tasks that a rerun removes, so many are named in its record."""
+
+
+def _all_anew(engine: Engine, settlement: Settlement, row: WorkflowRow) -> Any:
+    """Restart with what the row says; what becomes the detail of the record."""
+    definition = engine.programs.get(row.program_id, settlement.session).definition
+    problem = too_large(orjson.loads(row.input), engine.payload_limit)
+    if problem:
+        raise InvalidInput(f"the input of {row.name} {problem}")
+    revival.restart(settlement, row._replace(variables=dump(definition.variables)))
+    return {"version": row.version, "run": row.run + 1}
+
+
+def _to_be_reached(settlement: Settlement, execution: Execution, ref: str) -> tuple[Node, Path]:
+    """The position that a reference names, at which nothing is yet."""
+    name, *numbers = ref.split("__")
+    node = execution.program.nodes.get(name)
+    if node is None or not all(n.isdigit() for n in numbers) or len(numbers) not in (0, node.depth):
+        raise TaskNotFound(execution.id, ref, sorted(execution.program.nodes))
+    if node.kind == "JOIN" or (node.operator is not None and node.operator.contains == "branches"):
+        raise InvalidInput(
+            f"{ref} is a {node.kind}: a fork and its JOIN can't be skipped; skip tasks in its branches"
+        )
+    path = tuple(int(n) for n in numbers)
+    if not numbers:
+        for loop in node.loops:
+            running = tasks.latest(settlement.session, execution.id, loop, path_text(path), path_text(path))
+            path = (*path, running.iteration + 1 if running else 1)
+    if tasks.latest(settlement.session, execution.id, name, path_text(path), path_text(path)) is not None:
+        where = suffixed(name, path)
+        raise WrongState(f"task {where} of execution {execution.id} was reached already: it can't be skipped")
+    return node, path
+
+
+def _execution(engine: Engine, settlement: Settlement, row: WorkflowRow) -> Execution:
+    return Execution(row.id, row.run, engine.programs.get(row.program_id, settlement.session), row)
+
+
+def _require_open(row: WorkflowRow, done: str) -> None:
+    if WorkflowStatus(row.status).terminal:
+        raise WrongState(f"execution {row.id} is {row.status}: it has ended and can't be {done}")
+
+
+def _require_ended(row: WorkflowRow, done: str) -> None:
+    if not WorkflowStatus(row.status).terminal:
+        raise WrongState(f"execution {row.id} is {row.status}: it can't be {done} before it has ended")
