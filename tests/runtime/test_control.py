@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ import pytest
 from app.errors import ExecutionNotFound, InvalidInput, TaskNotFound, WrongState
 from app.operations import control
 from app.operations.signal import complete_task
+from app.runtime.ports import Attempt
 from app.store import migrations
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Store
@@ -19,6 +20,7 @@ from tests.runtime.harness import Harness, Shape
 from workflows import builder
 from workflows.builder import Part, for_each, fork, simple, sub_workflow, switch, wait
 from workflows.model import WorkflowDef, WorkflowTimeoutPolicy
+from workflows.operator import Outcome
 
 RUNNING, PAUSED, COMPLETED, FAILED = "RUNNING", "PAUSED", "COMPLETED", "FAILED"
 TERMINATED, CANCELED, SCHEDULED = "TERMINATED", "CANCELED", "SCHEDULED"
@@ -87,8 +89,8 @@ def succeed(harness: Harness, *names: str) -> None:
     """From now on these tasks do their work: what kept them from it was mended."""
     call = harness.call
 
-    def mended(task: str, given: Any, attempt: Any) -> Any:
-        return call("work" if task in names else task, given, attempt)
+    def mended(name: str, given: Mapping[str, Any], attempt: Attempt) -> Outcome:
+        return call("work" if name in names else name, given, attempt)
 
     harness.call = mended  # type: ignore[method-assign]  # the seam is the object's own method
 

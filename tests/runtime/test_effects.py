@@ -14,7 +14,8 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, func, ins
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
 
 from app.errors import EffectImpossible, EffectTooLate
-from app.operations.signal import complete_task, terminate
+from app.operations.control import terminate
+from app.operations.signal import complete_task
 from app.runtime.recovery import lost_message
 from app.store import migrations
 from app.store.tasks import TaskRow

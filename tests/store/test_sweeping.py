@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.store import executions, tasks, workers
 from app.store.unit_of_work import Store
 from app.store.workers import WorkerRow
@@ -78,7 +80,7 @@ def test_executions_are_due_until_they_end_or_their_timeout_is_dropped(store: St
     rows = [workflow_row(id=f"w{n}", due_at=NOW - n) for n in range(4)]
     add(store, *rows, workflow_row(id="without"))
     store.transact(lambda session: executions.clear_due(session, "w3"))
-    end = {
+    end: dict[str, Any] = {
         "status": "TIMED_OUT",
         "output": "{}",
         "reason": "slow",
