@@ -45,6 +45,7 @@ ERRORS = {
     "OperationError": WRONG_STATE,
     "AlreadyUp": WRONG_STATE,
     "StoreError": UNAVAILABLE,
+    "EventNotPublished": UNAVAILABLE,
     "BrokerUnavailable": UNAVAILABLE,
     "EmbeddedUnavailable": UNAVAILABLE,
     "UpError": UNAVAILABLE,
