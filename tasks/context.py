@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
@@ -52,6 +53,11 @@ class TaskContext:
         """What this attempt handed to `in_progress` the last time; None at first."""
         self.polls = attempt.polls
         """How often this attempt was handed out: more than 1 after `in_progress`."""
+
+    @functools.cached_property
+    def correlation_id(self) -> str | None:
+        """The caller's name for the execution, given at its start."""
+        return self._attempt.correlation_id()
 
     def log(self, message: str, level: str = "INFO") -> None:
         """Write a line to the task's log, to be seen at once in `podium show` and Flower."""

@@ -58,6 +58,23 @@ class Template:
             return _compile_items(list(value), dict(enumerate(cls.compile(item) for item in value)))
         return _constant(value)
 
+    @classmethod
+    def object(cls, items: Mapping[str, Template]) -> Template:
+        """An object whose values are these templates."""
+        return _compile_items(dict.fromkeys(items), dict(items))
+
+    def with_defaults(self, defaults: Mapping[str, Json]) -> Template:
+        """This object, with the value of `defaults` for each of its keys that is absent or resolves to null."""
+        if not defaults:
+            return self
+        own, others = self._resolve, Template.compile(dict(defaults))
+
+        def resolve(context: Context) -> Json:
+            given, result = others._resolve(context), own(context)
+            return given | {k: v for k, v in result.items() if v is not None or k not in given}
+
+        return Template(self.constant and others.constant, self.roots | others.roots, resolve)
+
     def resolve(self, context: Context) -> Json:
         """The value, every expression replaced by what it reads.
 

@@ -299,7 +299,7 @@ class WorkflowDef(Auditable):
     variables: dict[str, Any] = {}
     """What `workflow.variables` holds at the start."""
     input_template: dict[str, Any] = {}
-    """Defaults of the input: used for keys that are absent."""
+    """Defaults of the input: used for keys that are absent or null."""
     rate_limit_config: RateLimitConfig | None = None
     input_schema: SchemaDef | None = None
     output_schema: SchemaDef | None = None

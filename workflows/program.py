@@ -194,9 +194,11 @@ class Program:
         operator = operator_of(task.type) if is_operator(task.type) else None
         known = task.task_definition or self.task_defs.get(task.name)
         default = DEFAULT_OPERATOR if operator else DEFAULT_WORKER_TASK
-        source: dict[str, Any] = (dict(known.input_template) if known else {}) | task.input_parameters
+        template = Template.compile(task.input_parameters).with_defaults(
+            known.input_template if known else {}
+        )
         if task.sub_workflow_param is not None:
-            source = _sub_workflow_source(task.sub_workflow_param, source)
+            template = _sub_workflow_template(task.sub_workflow_param, template)
         return Node(
             task=task,
             container=container,
@@ -204,7 +206,7 @@ class Program:
             depth=len(loops),
             operator=operator,
             spec=operator.parse(task) if operator else None,
-            template=Template.compile(source),
+            template=template,
             definition=known or default,
             instant=operator.is_instant(task) if operator else False,
             loops=loops,
@@ -230,10 +232,10 @@ class Program:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
 
 
-def _sub_workflow_source(param: SubWorkflowParams, given: dict[str, Any]) -> dict[str, Any]:
+def _sub_workflow_template(param: SubWorkflowParams, given: Template) -> Template:
     # An inline definition's own expressions are the child's: only a whole expression in its place is evaluated.
     inline = param.workflow_definition
-    return {
+    fields = {
         "subWorkflowName": param.name,
         "subWorkflowVersion": param.version,
         "subWorkflowTaskToDomain": param.task_to_domain,
@@ -241,8 +243,8 @@ def _sub_workflow_source(param: SubWorkflowParams, given: dict[str, Any]) -> dic
         "idempotencyKey": param.idempotency_key,
         "idempotencyStrategy": param.idempotency_strategy,
         "priority": param.priority,
-        "workflowInput": given,
     } | ({} if param.compensates is None else {"compensates": param.compensates})
+    return Template.object({k: Template.compile(v) for k, v in fields.items()} | {"workflowInput": given})
 
 
 def _may_be_undone(node: Node) -> bool:

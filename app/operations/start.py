@@ -7,16 +7,15 @@ from typing import Any
 
 import orjson
 
-from app.errors import IdempotencyConflict, InvalidInput
+from app.errors import InvalidInput
 from app.runtime import straight
 from app.runtime.clock import new_id
-from app.runtime.engine import Engine, NewExecution
-from app.runtime.hand import Hand
+from app.runtime.engine import Engine
 from app.runtime.settle import Settlement
+from app.runtime.starting import NewExecution, key_holder
 from app.store import executions
-from app.store.unit_of_work import TAKEN, Session
+from app.store.unit_of_work import Session
 from workflows.model import IdempotencyStrategy
-from workflows.status import WorkflowStatus
 
 
 def start(
@@ -64,7 +63,7 @@ def start(
         session = settlement.session
         program = engine.registered(session, name, version)
         if idempotency_key is not None:
-            existing = _key(session, name, idempotency_key, strategy, execution_id)
+            existing = key_holder(session, name, idempotency_key, strategy, execution_id)
             if existing is not None:
                 return existing
         new = NewExecution(
@@ -86,38 +85,8 @@ def start(
     def witness(session: Session) -> bool:
         return bool(answer) and executions.by_id(session, answer[0]) is not None
 
-    for _ in range(3):
-        try:
-            moves = engine.settle(Hand(), transaction, witness=witness)
-            break
-        except TAKEN:
-            # Another starter has taken the key in between: look again, it is there now.
-            continue
-    else:
-        raise InvalidInput(f"idempotency key {idempotency_key!r} changes hands all the time")
-    engine.publisher.publish(moves.sends)
+    engine.from_outside(transaction, witness=witness)
     return answer[0]
-
-
-def _key(
-    session: Session, name: str, key: str, strategy: IdempotencyStrategy, execution_id: str
-) -> str | None:
-    """The execution that holds the key and is to be answered; None: the key is now the new execution's."""
-    found = executions.recall_key(session, name, key)
-    if found is None:
-        executions.take_key(session, name, key, execution_id)
-        return None
-    holder, status = found
-    if strategy is IdempotencyStrategy.RETURN_EXISTING:
-        return holder
-    running = status is not None and not WorkflowStatus(status).terminal
-    if (
-        strategy is IdempotencyStrategy.FAIL_ON_RUNNING
-        and not running
-        and executions.pass_key_on(session, name, key, holder, execution_id)
-    ):
-        return None
-    raise IdempotencyConflict(key, holder, strategy)
 
 
 def _strategy(value: IdempotencyStrategy | str) -> IdempotencyStrategy:

@@ -89,16 +89,17 @@ def _owed(settlement: Settlement, execution: Execution) -> Iterator[Owed]:
         if found.status == TaskStatus.COMPLETED and node.task.compensation:
             yield Owed(node, path_of(found.path))
         elif found.sub_workflow_id is not None:
-            child = _child_that_owes(settlement, found)
+            child = _child_that_owes(settlement, execution, found)
             if child is not None:
                 yield Owed(node, path_of(found.path), child.id, child.name)
 
 
-def _child_that_owes(settlement: Settlement, found: Undoable) -> WorkflowRow | None:
+def _child_that_owes(settlement: Settlement, parent: Execution, found: Undoable) -> WorkflowRow | None:
     """The sub-workflow of a task, unless nothing of it is left to undo."""
     session = settlement.session
     child = executions.by_id(session, found.sub_workflow_id or "")
-    if child is None or not WorkflowStatus(child.status).terminal:
+    # One that was found by its idempotency key is for its own parent to undo.
+    if child is None or child.parent_id != parent.id or not WorkflowStatus(child.status).terminal:
         return None
     program = settlement.engine.programs.get(child.program_id, session)
     if not program.compensable:

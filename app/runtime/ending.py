@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.runtime import compensation
-from app.runtime.execution import Execution
+from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
-from app.store.tasks import TaskRow, path_text
+from app.store.tasks import TaskRow, path_of, path_text
 from workflows.operator import Done, Failed
 from workflows.program import WORKFLOW_END, Container, LoopEnd, Node, Path
 from workflows.status import TaskStatus, WorkflowStatus
@@ -46,7 +46,7 @@ def failed(
 ) -> None:
     """A task has failed for good, and with it the execution."""
     ended = _STATUS_OF.get(status, WorkflowStatus.FAILED)
-    why = f"Task {row.id} failed with status: {ended} and reason: '{reason}'"
+    why = f"Task {_named(row)} failed with status: {ended} and reason: '{reason}'"
     _end(settlement, execution, ended, why, _output(settlement, execution, row), row, paused=False)
 
 
@@ -59,7 +59,7 @@ def finished(
     reason: str | None,
 ) -> None:
     """A TERMINATE task has ended the execution."""
-    why = reason or f"Workflow is {status} by TERMINATE task: {row.id}"
+    why = reason or f"Workflow is {status} by TERMINATE task: {_named(row)}"
     _end(settlement, execution, status, why, output if output is not None else {}, row)
 
 
@@ -179,8 +179,9 @@ def _end(
         WorkflowStatus.TERMINATED,
     ):
         _start_failure_workflow(settlement, execution, this)
-    if this.parent_task_id is not None and undoing is None:
-        _tell_parent(settlement, this, status, output, reason)
+    if undoing is None:
+        for task_id in _who_waits(settlement, this):
+            _tell(settlement, this, task_id, status, output, reason)
     if this.compensates is not None:
         _tell_parent_of_undone(settlement, this.compensates)
     return True
@@ -194,7 +195,9 @@ def _close_tasks(
     why = f"Parent workflow has been terminated with reason: {reason}"
     for child_id in _cancel(settlement, execution):
         child = executions.by_id(session, child_id, lock=True)
-        if child is not None and not WorkflowStatus(child.status).terminal:
+        # One that it only found by its idempotency key is somebody else's.
+        own = child is not None and child.parent_id == execution.id
+        if child is not None and own and not WorkflowStatus(child.status).terminal:
             program = settlement.engine.programs.get(child.program_id, session)
             terminated(settlement, Execution(child.id, child.run, program, child), why, by_parent=True)
 
@@ -214,16 +217,34 @@ def _cancel(settlement: Settlement, execution: Execution) -> Iterator[str]:
 def _tell_parent_of_undone(settlement: Settlement, execution_id: str) -> None:
     """What has waited until a sub-workflow that failed was undone goes on: another attempt, or the failure."""
     undone = executions.by_id(settlement.session, execution_id)
-    if undone is not None and undone.parent_task_id is not None and WorkflowStatus(undone.status).terminal:
-        output = orjson.loads(undone.output) if undone.output else {}
-        _tell_parent(settlement, undone, WorkflowStatus(undone.status), output, undone.reason)
+    if undone is not None and WorkflowStatus(undone.status).terminal:
+        for task_id in _who_waits(settlement, undone):
+            tell(settlement, undone, task_id)
 
 
-def _tell_parent(
-    settlement: Settlement, child: WorkflowRow, status: WorkflowStatus, output: Any, reason: str | None
+def _who_waits(settlement: Settlement, child: WorkflowRow) -> list[str]:
+    """The tasks that wait for an execution: its parent's, and those that found it by its idempotency key."""
+    if child.idempotency_key is not None:
+        return tasks.waiting_for(settlement.session, child.id)
+    return [] if child.parent_task_id is None else [child.parent_task_id]
+
+
+def tell(settlement: Settlement, child: WorkflowRow, task_id: str) -> None:
+    """End a task that waits for an execution which has ended."""
+    output = orjson.loads(child.output) if child.output else {}
+    _tell(settlement, child, task_id, WorkflowStatus(child.status), output, child.reason)
+
+
+def _tell(
+    settlement: Settlement,
+    child: WorkflowRow,
+    task_id: str,
+    status: WorkflowStatus,
+    output: Any,
+    reason: str | None,
 ) -> None:
     session = settlement.session
-    row = tasks.by_id(session, child.parent_task_id or "", lock=True)
+    row = tasks.by_id(session, task_id, lock=True)
     if row is None or TaskStatus(row.status).terminal or row.sub_workflow_id != child.id:
         return
     parent = executions.by_id(session, row.workflow_id)
@@ -241,6 +262,11 @@ def _tell_parent(
     }.get(status, TaskStatus.FAILED)
     why = f"Sub workflow {child.name}.{child.version} failure reason: {reason}"
     settlement.outcome_of_open(execution, row, Failed(why, output=given, status=ended))
+
+
+def _named(row: TaskRow) -> str:
+    """The reference, by which people know a task, and the id that Conductor names alone."""
+    return f"{suffixed(row.ref, path_of(row.path))} ({row.id})"
 
 
 def _start_failure_workflow(settlement: Settlement, execution: Execution, row: WorkflowRow) -> None:
@@ -265,7 +291,7 @@ def _add_output(settlement: Settlement, row: WorkflowRow, key: str, value: str) 
 
 def _permitted_failures(settlement: Settlement, execution: Execution) -> str | None:
     reasons = [
-        f"Task {row.id} failed with status: {row.status} and reason: '{row.reason}'"
+        f"Task {_named(row)} failed with status: {row.status} and reason: '{row.reason}'"
         for row in tasks.unsuccessful(settlement.session, execution.id)
         if not row.retried
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import compensation, retry, straight
+from app.runtime import retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
@@ -20,6 +21,7 @@ from app.runtime.payload import dump, too_large
 from app.runtime.ports import Attempt, Events, Publisher, Send, SendHeads, Workers
 from app.runtime.programs import Programs
 from app.runtime.settle import Settlement
+from app.runtime.starting import NewExecution
 from app.runtime.views import step_of
 from app.store import definitions, executions, tasks, workers
 from app.store.executions import WorkflowRow
@@ -48,23 +50,6 @@ class Timing:
     """A JOIN is asked by the sweeper when nobody else has."""
     look_for_worker_ms: int = 30_000
     """A task that no worker knows is looked at again."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewExecution:
-    """What a start needs to know."""
-
-    program: Program
-    input: dict[str, Any]
-    correlation_id: str | None = None
-    idempotency_key: str | None = None
-    priority: int = 0
-    parent_id: str | None = None
-    parent_task_id: str | None = None
-    task_to_domain: str | None = None
-    created_by: str | None = None
-    event: str | None = None
-    compensates: str | None = None
 
 
 class Engine:
@@ -210,7 +195,6 @@ class Engine:
     def attempt_of(self, held: Held, completion: TaskCompletion | None = None) -> Attempt:
         """What the worker task may know of itself."""
         row, definition = held.row, held.execution.program.definition
-        known = held.execution.known_row()
         ref = suffixed(held.node.ref, held.path)
         return Attempt(
             execution_id=held.execution.id,
@@ -220,12 +204,16 @@ class Engine:
             iteration=held.path[-1] if held.path else 0,
             attempt=row.attempt,
             task_id=row.id,
-            correlation_id=known.correlation_id if known else None,
+            correlation_id=functools.partial(self._correlation_id, held.execution),
             idempotency_key=f"{held.execution.id}:{ref}",
             output=orjson.loads(row.output) if row.output else None,
             polls=row.polls,
             completion=completion,
         )
+
+    def _correlation_id(self, execution: Execution) -> str | None:
+        known = execution.known_row()
+        return (known or self.store.read(execution.row, patience=None)).correlation_id
 
     def complete(self, hand: Hand, held: Held, outcome: Outcome) -> Moves:
         """Write down how a claimed step ended and claim what runs here next, in one transaction."""
@@ -271,7 +259,9 @@ class Engine:
             InvalidInput: the input is too large.
         """
         definition = new.program.definition
-        given = definition.input_template | new.input
+        given = new.input
+        if defaults := definition.input_template:
+            given = defaults | {k: v for k, v in given.items() if v is not None or k not in defaults}
         problem = too_large(given, self.payload_limit)
         # What is owed is not dropped because there is much of it.
         if problem and new.compensates is None:
@@ -307,37 +297,21 @@ class Engine:
     def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
         """Insert an execution and make its first task ready."""
         row = self.new_execution(new, execution_id or new_id(), settlement.now)
+        return self.insert_made(settlement, new.program, row)
+
+    def insert_made(self, settlement: Settlement, program: Program, row: WorkflowRow) -> Execution:
+        """Insert the row that `new_execution` made."""
         executions.insert_workflow(settlement.session, row)
-        execution = Execution(row.id, row.run, new.program, row)
+        execution = Execution(row.id, row.run, program, row)
         settlement.begin(execution)
         return execution
 
-    def start_child(self, settlement: Settlement, parent: Execution, row: TaskRow, start: Start) -> None:
-        """The execution that a SUB_WORKFLOW task waits for."""
-        if start.compensates is not None:
-            compensation.start_below(settlement, parent, row, start.compensates)
-            return
-        session = settlement.session
-        try:
-            program = self._program_of(session, start, settlement.now)
-        except PodiumError as error:
-            settlement.outcome_of_open(parent, row, Failed(str(error), terminal=True))
-            return
-        above = parent.row(session)
-        child_id = new_id()
-        tasks.set_child(session, row.id, child_id)
-        new = NewExecution(
-            program=program,
-            input=dict(start.input),
-            correlation_id=start.correlation_id or above.correlation_id,
-            priority=start.priority or 0,
-            parent_id=parent.id,
-            parent_task_id=row.id,
-            task_to_domain=dump(dict(start.task_to_domain)) if start.task_to_domain else above.task_to_domain,
-        )
-        self.insert(settlement, new, child_id)
+    def program_of(self, session: Session, start: Start, now: int) -> Program:
+        """The program of what a task starts.
 
-    def _program_of(self, session: Session, start: Start, now: int) -> Program:
+        Raises:
+            WorkflowNotFound: there is no such definition.
+        """
         if start.definition is not None:
             program = Program(WorkflowDef.model_validate(start.definition), self.known_task_defs(session))
             definitions.store_program(session, program.id, program.content().decode(), now)

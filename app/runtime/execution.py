@@ -67,7 +67,7 @@ class Execution:
             if root == "workflow":
                 if self._row is None or field not in _FIXED:
                     return False
-            elif root == ANY_ROOT:
+            elif root == ANY_ROOT or (self._row is None and field in _OF_EXECUTION):
                 return False
             elif root in self.program.nodes:
                 read = self.program.nodes[root]
@@ -82,9 +82,6 @@ class Execution:
             given: dict[str, Any] = node.template.resolve({})
         else:
             given = node.template.resolve(self.context(session, node.reads, node, path, task_id))
-        template = node.definition.input_template
-        if template:
-            given = {k: template[k] if v is None and k in template else v for k, v in given.items()}
         if node.task.sub_workflow_param is not None:
             inline = node.task.sub_workflow_param.workflow_definition
             if isinstance(inline, dict):
@@ -112,6 +109,9 @@ class Execution:
                 view = self._view(session, self.program.nodes[root], node, path)
                 if view is not None:
                     context[root] = view
+                    if (root, "correlationId") in reads or (root, None) in reads:
+                        row = self._row if session is None else self.row(session)
+                        context[root] = {**view, "correlationId": row and row.correlation_id}
         return context
 
     def _workflow(self, session: Session | None, fields: set[str | None]) -> dict[str, Any]:
@@ -171,6 +171,8 @@ _FIXED: set[str | None] = {
     "schemaVersion",
 }
 """Fields of `workflow` that never change within a run."""
+_OF_EXECUTION = ("correlationId", None)
+"""Fields of a task that are its execution's; None: all fields."""
 
 
 def _shared(read: Node, reader: Node | None) -> int:

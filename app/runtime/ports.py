@@ -63,7 +63,8 @@ class Attempt:
     attempt: int
     """0 for the first, as Conductor's retryCount."""
     task_id: str
-    correlation_id: str | None
+    correlation_id: Callable[[], str | None]
+    """Looks it up: most tasks do not ask."""
     idempotency_key: str
     """The same for every attempt of this task: hand it to whatever must not be done twice."""
     output: Any = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from app.runtime import arrivals, compensation, ending, resumption, retry
+from app.runtime import arrivals, compensation, ending, resumption, retry, starting
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
@@ -321,7 +321,7 @@ class Settlement:
             case Fan():
                 self._fan(execution, node, path)
             case Start():
-                self.engine.start_child(self, execution, row, outcome)
+                starting.start_child(self, execution, row, outcome)
             case Finish(status=status, reason=reason, output=output):
                 ending.finished(self, execution, row, status, output, reason)
             case Wait() | Again() | Failed():

@@ -25,7 +25,8 @@ from workflows.program import BranchEnd, Node, Path
 from workflows.status import TaskStatus
 
 if TYPE_CHECKING:
-    from app.runtime.engine import Engine, NewExecution
+    from app.runtime.engine import Engine
+    from app.runtime.starting import NewExecution
 
 
 @dataclass(frozen=True, slots=True)

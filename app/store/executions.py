@@ -136,7 +136,14 @@ _SET_STATUS = Statement(
 )
 _REMEMBER = Statement(
     "take an idempotency key",
-    insert(idempotency).values(name=_p("name"), key=_p("key"), workflow_id=_p("workflow_id")),
+    # Both databases have ON CONFLICT, which waits for who takes the key at this moment.
+    text(
+        """
+        INSERT INTO idempotency (name, key, workflow_id)
+        VALUES (:name, :key, :workflow_id)
+        ON CONFLICT (name, key) DO NOTHING
+        """
+    ).bindparams(_p("name"), _p("key"), _p("workflow_id")),
 )
 _RECALL = Statement(
     "whose an idempotency key is",
@@ -233,8 +240,9 @@ def recall_key(session: Session, name: str, key: str) -> tuple[str, str | None] 
     return None if row is None else (row[0], row[1])
 
 
-def take_key(session: Session, name: str, key: str, workflow_id: str) -> None:
-    session.run(_REMEMBER, name=name, key=key, workflow_id=workflow_id)
+def take_key(session: Session, name: str, key: str, workflow_id: str) -> bool:
+    """False: it is somebody's."""
+    return session.run(_REMEMBER, name=name, key=key, workflow_id=workflow_id) == 1
 
 
 def pass_key_on(session: Session, name: str, key: str, seen: str, workflow_id: str) -> bool:

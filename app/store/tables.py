@@ -168,6 +168,13 @@ task = Table(
 Index("task_position_key", task.c.workflow_id, task.c.ref, task.c.path, task.c.attempt, unique=True)
 # what of an execution has not ended
 Index("task_live_ix", task.c.workflow_id, postgresql_where=text(LIVE), sqlite_where=text(LIVE))
+# tasks that wait for an execution
+Index(
+    "task_sub_workflow_id_ix",
+    task.c.sub_workflow_id,
+    postgresql_where=task.c.sub_workflow_id.isnot(None),
+    sqlite_where=task.c.sub_workflow_id.isnot(None),
+)
 # claims of a dead worker
 Index(
     "task_owner_ix",

@@ -502,6 +502,14 @@ _SET_CHILD = Statement(
     update(task).where(task.c.id == _p("id")).values(sub_workflow_id=_p("sub_workflow_id")),
 )
 
+_WAITING_FOR = Statement(
+    "tasks that wait for an execution",
+    select(task.c.id)
+    # Not by status: of an execution that many share there may be few that wait, and none of them is live elsewhere.
+    .where(task.c.sub_workflow_id == _p("sub_workflow_id"), task.c.ended.is_(None))
+    .order_by(task.c.id),
+)
+
 _UNSUCCESSFUL = Statement(
     "attempts that failed",
     select(*_COLUMNS)
@@ -692,6 +700,11 @@ def set_reason(session: Session, task_id: str, reason: str | None) -> None:
 
 def set_child(session: Session, task_id: str, sub_workflow_id: str) -> None:
     session.run(_SET_CHILD, id=task_id, sub_workflow_id=sub_workflow_id)
+
+
+def waiting_for(session: Session, workflow_id: str) -> list[str]:
+    """The ids of the open tasks that wait for an execution."""
+    return [row[0] for row in session.all(_WAITING_FOR, sub_workflow_id=workflow_id)]
 
 
 def unsuccessful(session: Session, workflow_id: str) -> list[TaskRow]:

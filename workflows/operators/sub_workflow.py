@@ -44,6 +44,11 @@ class SubWorkflow(Operator):
         the parent ends early, its children are terminated. The child inherits the correlation id, and the
         task domains unless they are given.
 
+        With an `idempotencyKey`, all tasks that run this workflow with this key share one execution: they wait
+        for it, or take what it has ended with. `idempotencyStrategy` says what happens when there is one:
+        RETURN_EXISTING (so it is done), FAIL, or FAIL_ON_RUNNING. A further attempt of a task starts another
+        one where the first did not complete.
+
     When to use it:
         For a piece of work that several workflows share, that deserves its own page, or that is retried as a
         whole.

@@ -56,7 +56,9 @@ def called(result: Any, completion: Completed | None) -> Any:
             effect.output = result
         return "not this"
 
-    attempt = Attempt("e", "order", 1, "charge", 0, 0, "t", None, "e:charge", completion=completion)
+    attempt = Attempt(
+        "e", "order", 1, "charge", 0, 0, "t", lambda: "order-42", "e:charge", completion=completion
+    )
     try:
         return CeleryWorkers(app, TaskLog(Store(engine))).call("charge", {}, attempt)
     finally:

@@ -143,6 +143,9 @@ def _task() -> None:
         "task_live_ix", "task", ["workflow_id"], **_partial("status IN ('SCHEDULED', 'IN_PROGRESS')")
     )
     op.create_index("task_owner_ix", "task", ["owner"], **_partial("owner IS NOT NULL"))
+    op.create_index(
+        "task_sub_workflow_id_ix", "task", ["sub_workflow_id"], **_partial("sub_workflow_id IS NOT NULL")
+    )
     op.create_index("task_position_key", "task", ["workflow_id", "ref", "path", "attempt"], unique=True)
     op.create_table(
         "task_log",
