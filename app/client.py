@@ -10,8 +10,9 @@ print(execution.wait(timeout=30).output)
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,14 +20,18 @@ from typing import Any
 
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound
-from app.operations import control, definitions, query, signal, workers
+from app.events.service import EventService
+from app.operations import control, definitions, events, query, signal, workers
 from app.operations import start as starting
 from app.operations.definitions import Registered
 from app.operations.query import ExecutionState, TaskExecution
 from app.operations.tree import ExecutionTree, get_tree
 from app.operations.workers import Worker
+from app.store.handlers import EventExecutionRow
+from app.store.inbox import OutboxRow
 from config.settings import Settings, current
 from workflows.errors import PodiumError
+from workflows.events import EventHandler
 from workflows.loading import Definitions, load
 from workflows.model import IdempotencyStrategy, TaskDef, WorkflowDef
 from workflows.operator import Finding
@@ -273,6 +278,49 @@ class Podium:
     def terminate(self, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
         """End an execution: `app.operations.control.terminate`."""
         control.terminate(self.engine, execution_id, reason, actor=actor)
+
+    def publish(self, event: str, payload: Mapping[str, Any], *, message_id: str | None = None) -> str:
+        """Publish an event; the id of its message: `app.operations.events.publish`."""
+        return events.publish(self.engine, event, payload, message_id=message_id)
+
+    def event_handlers(self, *, event: str | None = None, active_only: bool = False) -> list[EventHandler]:
+        """Event handlers by name: all, those of an event, those that are active."""
+        return events.list_handlers(self.engine, event=event, active_only=active_only)
+
+    def put_event_handler(
+        self, handler: EventHandler | Mapping[str, Any], *, actor: str | None = None
+    ) -> EventHandler:
+        """Register an event handler, or replace the one of its name.
+
+        Raises:
+            InvalidDocument: it has errors.
+        """
+        document = handler.to_json() if isinstance(handler, EventHandler) else handler
+        return events.put_handler(self.engine, document, actor=actor)
+
+    def remove_event_handler(self, name: str, *, actor: str | None = None) -> None:
+        """Delete an event handler: `app.operations.events.remove_handler`."""
+        events.remove_handler(self.engine, name, actor=actor)
+
+    def event_executions(self, **filters: Any) -> list[EventExecutionRow]:
+        """What was done with messages: `app.operations.events.list_event_executions`."""
+        return events.list_event_executions(self.engine, **filters)
+
+    def replay_event(self, id: str, *, actor: str | None = None) -> None:
+        """Do again what has failed with a message: `app.operations.events.replay`."""
+        events.replay(self.engine, id, actor=actor)
+
+    def event_outbox(self, **filters: Any) -> list[OutboxRow]:
+        """Events that have not gone out: `app.operations.events.list_outbox`."""
+        return events.list_outbox(self.engine, **filters)
+
+    def resend_event(self, id: str, *, actor: str | None = None) -> None:
+        """Send an event that was given up: `app.operations.events.send_again`."""
+        events.send_again(self.engine, id, actor=actor)
+
+    def run_events(self, stop: threading.Event, ready: Callable[[], None] | None = None) -> None:
+        """Receive events and act on them until `stop` is set: what `podium events` does."""
+        EventService(self.engine, self._process.sinks).run(stop, ready)
 
     def log(self, task_id: str) -> list[tuple[int, str, str]]:
         """What a worker task has logged: (ms since the epoch, level, message)."""

@@ -11,8 +11,11 @@ PodiumError
     ├── WorkflowNotFound          no such definition or version
     ├── ExecutionNotFound         no such execution
     ├── TaskNotFound              no such task in the execution
+    ├── HandlerNotFound           no such event handler
+    ├── EventNotFound             no such message, event execution or event to be sent
     ├── InvalidInput              an argument is of no use
     ├── DefinitionConflict        this name and version is registered with another content
+    ├── HandlerConflict           an event handler of this name exists
     ├── IdempotencyConflict       the idempotency key was used before
     ├── EffectImpossible          a task's completion can't be part of this transaction
     ├── EffectTooLate             the attempt has lost its task; nothing was committed
@@ -112,6 +115,24 @@ class TaskNotFound(OperationError):
         super().__init__(f"execution {execution_id} has no task {ref!r}{hint}")
 
 
+class HandlerNotFound(OperationError):
+    """No event handler has this name."""
+
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        self.name = name
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "'podium event handlers' lists them"
+        super().__init__(f"no event handler is called {name!r}; {hint}")
+
+
+class EventNotFound(OperationError):
+    """No message, event execution or event to be sent has this id; old ones are deleted after a while."""
+
+    def __init__(self, what: str, id: str) -> None:
+        self.id = id
+        super().__init__(f"no {what} has the id {id!r}; 'podium event list' shows the latest")
+
+
 class InvalidInput(OperationError):
     """An argument has the wrong shape, type or size."""
 
@@ -125,6 +146,14 @@ class DefinitionConflict(OperationError):
             f"workflow definition {name!r} version {version} is registered with another content; "
             f"versions do not change: register it as version {version + 1}"
         )
+
+
+class HandlerConflict(OperationError):
+    """An event handler of this name exists; it is changed by an update."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"an event handler {name!r} exists; change it by an update, or take another name")
 
 
 class IdempotencyConflict(OperationError):

@@ -28,7 +28,12 @@ class FlowerAddressError(PodiumError):
 
 
 def commands(
-    settings: Settings, worker_concurrency: int = 2, *, beat: bool = True, flower_port: int | None = None
+    settings: Settings,
+    worker_concurrency: int = 2,
+    *,
+    beat: bool = True,
+    events: bool = True,
+    flower_port: int | None = None,
 ) -> list[Command]:
     """Return the processes in the order of their start; `flower_port` not given: no Flower."""
     environment = _environment(settings)
@@ -52,6 +57,15 @@ def commands(
                 name="beat",
                 argv=_celery("beat", *pidless),
                 ready=lambda child: child.has_said("is starting"),
+                environment=environment,
+            )
+        )
+    if events:
+        found.append(
+            Command(
+                name="events",
+                argv=(sys.executable, "-m", "app.cli", "events"),
+                ready=lambda child: child.has_said("events are received"),
                 environment=environment,
             )
         )

@@ -1,6 +1,6 @@
-"""`podium up`: broker, worker, beat and Flower as one command, ready together and stopped in order.
+"""`podium up`: broker, worker, beat, events and Flower as one command, ready together and stopped in order.
 
-The order of the stop matters: Flower and beat first, then the worker, which finishes what it holds, and the
+The order of the stop matters: Flower, events and beat first, then the worker, which finishes what it holds, and the
 embedded server last, because a worker whose broker has gone only tries to reach it again.
 """
 
@@ -58,6 +58,7 @@ def run_up(
     worker_concurrency: int = 2,
     flower: bool = True,
     beat: bool = True,
+    events: bool = True,
     on_ready: Callable[[Addresses], None] | None = None,
     stop_event: threading.Event | None = None,
     write: Write | None = None,
@@ -78,7 +79,7 @@ def run_up(
     stopping, hurry = stop_event or threading.Event(), threading.Event()
     with _only_one(settings.state_dir), _signals(stopping, hurry):
         run_dir = settings.state_dir / "run"
-        for name in ("flower", "beat", "worker"):
+        for name in ("flower", "events", "beat", "worker"):
             if end_leftover(run_dir, name, grace_seconds=10.0):
                 write(f"podium | stopped a {name} that an earlier podium up had left behind")
         port = choose_flower_port(settings) if flower else None
@@ -86,7 +87,7 @@ def run_up(
         try:
             reach_broker(settings)
             _migrate(settings)
-            todo = commands(settings, worker_concurrency, beat=beat, flower_port=port)
+            todo = commands(settings, worker_concurrency, beat=beat, events=events, flower_port=port)
             with _children(todo, run_dir, write, hurry) as children:
                 _supervise(settings, children, _addresses(settings, port), on_ready, stopping, write)
         finally:

@@ -3,7 +3,8 @@
 PodiumError
 ├── DefinitionError
 │   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
-│   └── InvalidDefinition         it was read; the static checks found errors
+│   ├── InvalidDefinition         it was read; the static checks found errors
+│   └── InvalidDocument           an event handler or schedule with errors
 ├── ExpressionError               a `${...}` that can't be parsed
 ├── ScriptError                   a script of a definition (JavaScript, jq) failed
 │   ├── ScriptTimeout
@@ -52,6 +53,16 @@ class InvalidDefinition(DefinitionError):
         lines = "".join(f"\n  {f.path}: {f.message} {f.fix}" for f in errors)
         noun = "error" if len(errors) == 1 else "errors"
         super().__init__(f"workflow definition {name!r} has {len(errors)} {noun}:{lines}")
+
+
+class InvalidDocument(DefinitionError):
+    """An event handler or a schedule has errors; `problems` holds each as (path in the document, what is wrong)."""
+
+    def __init__(self, kind: str, name: str, problems: Sequence[tuple[str, str]]) -> None:
+        self.kind, self.name, self.problems = kind, name, tuple(problems)
+        noun = "error" if len(self.problems) == 1 else "errors"
+        lines = "".join(f"\n  {place or kind}: {problem}" for place, problem in self.problems)
+        super().__init__(f"{kind} {name!r} has {len(self.problems)} {noun}:{lines}")
 
 
 class ExpressionError(PodiumError):

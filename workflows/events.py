@@ -6,15 +6,19 @@ A handler waits for one event and does a list of actions for each message. Field
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from workflows.errors import ExpressionError, InvalidDocument
+from workflows.expressions import Template
 from workflows.model import Document
+from workflows.paths import path_of
+from workflows.scripts import JAVASCRIPT, VALUE_PARAM, evaluator_problem, javascript_problem
 
 PROVIDERS: Mapping[str, str] = {
     "conductor": "Podium's own events, kept in its database",
@@ -64,6 +68,9 @@ def event_problem(text: str, known: Mapping[str, str] = PROVIDERS) -> str | None
     if name.provider == "webhook" and not name.address.startswith(("http://", "https://")):
         return f"{text!r} is no address; write webhook:https://host/path"
     return None
+
+
+KIND = "event handler"
 
 
 class ActionType(StrEnum):
@@ -147,3 +154,58 @@ class EventHandler(Document):
     active: bool = False
     """Only an active handler gets messages."""
     description: str | None = None
+
+
+def read_handler(document: Any) -> EventHandler:
+    """Read a handler and check it.
+
+    Raises:
+        InvalidDocument: it is none, with all problems at once.
+    """
+    try:
+        handler = EventHandler.model_validate(document)
+    except ValidationError as error:
+        found = [(path_of(e["loc"]), str(e["msg"])) for e in error.errors()]
+        raise InvalidDocument(KIND, name_of(document), found) from None
+    problems = list(_problems(handler))
+    if problems:
+        raise InvalidDocument(KIND, handler.name, problems)
+    return handler
+
+
+def _problems(handler: EventHandler) -> Iterator[tuple[str, str]]:
+    problem = event_problem(handler.event)
+    if problem:
+        yield "event", problem
+    evaluator = handler.evaluator_type or JAVASCRIPT[0]
+    problem = evaluator_problem(evaluator)
+    if problem:
+        yield "evaluatorType", problem
+    elif handler.condition and handler.condition.strip() and evaluator != VALUE_PARAM:
+        problem = javascript_problem(handler.condition)
+        if problem:
+            yield "condition", f"the script can't be parsed: {problem}"
+    for index, action in enumerate(handler.actions):
+        yield from _action_problems(action, f"actions[{index}]")
+
+
+def _action_problems(action: Action, place: str) -> Iterator[tuple[str, str]]:
+    details = getattr(action, action.action.value)
+    if details is None:
+        yield place, f"an action {action.action.value} needs the field {action.action.value}"
+        return
+    where = f"{place}.{action.action.value}"
+    if isinstance(details, TaskDetails) and not (
+        details.task_id or (details.workflow_id and details.task_ref_name)
+    ):
+        yield where, "name the task: taskId, or workflowId and taskRefName"
+    try:
+        Template.compile(details.to_json())
+    except ExpressionError as error:
+        yield where, str(error)
+
+
+def name_of(document: Any) -> str:
+    """The name of a document that may be anything."""
+    name = document.get("name") if isinstance(document, Mapping) else None
+    return str(name or "(without a name)")

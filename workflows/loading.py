@@ -80,7 +80,23 @@ def load_file(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Defin
     Raises:
         UnreadableDefinition: the file can't be read, or as `load_text`.
     """
-    file = Path(path)
+    text, syntax = _text_of(Path(path), max_bytes)
+    return load_text(text, source=str(path), syntax=syntax, max_bytes=max_bytes)
+
+
+def read_file(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> list[Json]:
+    """Read the JSON values of a `.json`, `.yaml` or `.yml` file, whatever they are; of a list its items.
+
+    Raises:
+        UnreadableDefinition: the file can't be read, is no JSON or YAML, too long or too deep.
+    """
+    text, syntax = _text_of(Path(path), max_bytes)
+    documents = parse_text(text, source=str(path), syntax=syntax, max_bytes=max_bytes)
+    return [item for found in documents for item in (found if isinstance(found, list) else [found])]
+
+
+def _text_of(file: Path, max_bytes: int) -> tuple[str, str]:
+    """The text of a file, and its syntax."""
     syntax = _SYNTAX.get(file.suffix.lower())
     if syntax is None:
         raise UnreadableDefinition(str(file), "the name of the file must end in .json, .yaml or .yml")
@@ -94,7 +110,7 @@ def load_file(path: str | PathLike[str], *, max_bytes: int = MAX_BYTES) -> Defin
         raise UnreadableDefinition(str(file), error.strerror or str(error)) from error
     if len(content) > max_bytes:
         raise UnreadableDefinition(str(file), f"it is longer than the {max_bytes:,} bytes that are read")
-    return load_text(text, source=str(file), syntax=syntax, max_bytes=max_bytes)
+    return text, syntax
 
 
 def load_text(

@@ -45,6 +45,11 @@ def evaluate(expression: str, bindings: Mapping[str, Any], limits: Limits | None
     return _parsed(sandbox.call(interpreters.JAVASCRIPT, expression, _document(bindings), limits or _limits))
 
 
+def holds(value: Any) -> bool:
+    """Whether the value of a condition says yes: true, or a number above 0 (Conductor's rule)."""
+    return value is True or (isinstance(value, int | float) and value > 0)
+
+
 def transform(program: str, document: Any, limits: Limits | None = None) -> list[Any]:
     """All results of a jq `program` for a JSON document. `limits` not given: those of this process.
 

@@ -42,6 +42,8 @@ ERRORS = {
     "WorkflowNotFound": NOT_FOUND,
     "ExecutionNotFound": NOT_FOUND,
     "TaskNotFound": NOT_FOUND,
+    "HandlerNotFound": NOT_FOUND,
+    "EventNotFound": NOT_FOUND,
     "OperationError": WRONG_STATE,
     "AlreadyUp": WRONG_STATE,
     "StoreError": UNAVAILABLE,

@@ -8,7 +8,7 @@ import importlib
 import click
 
 COMMANDS = {
-    "up": "Run broker, worker, beat and Flower together until Ctrl-C.",
+    "up": "Run broker, worker, beat, events and Flower together until Ctrl-C.",
     "db": "Bring the database to the schema of this version, or look at it.",
     "validate": "Check definitions without registering them.",
     "register": "Register the definitions of files, all of them or none.",
@@ -23,6 +23,8 @@ COMMANDS = {
     "complete": "Complete a task that waits, with an output.",
     "fail": "Fail a task that is open; its retry policy decides what follows.",
     "terminate": "End an execution.",
+    "event": "Publish events; look after event handlers and what they did.",
+    "events": "Receive events, act on them, and send what is to go out, until Ctrl-C.",
     "workers": "List the workers that live.",
 }
 """Every command with its short help, in the order in which they are shown."""

@@ -120,7 +120,12 @@ class AmqpProvider:
             heartbeat=0 if confirm else _HEARTBEAT_SECONDS,
             transport_options={"confirm_publish": confirm, "read_timeout": 30, "write_timeout": 30},
         )
-        made.connect()
+        try:
+            made.connect()
+        except self._errors:
+            # A socket may be open already.
+            made.collect()
+            raise
         return made
 
     def _drop(self) -> None:

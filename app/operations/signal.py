@@ -76,14 +76,20 @@ def _end(
         status = execution.row(settlement.session).status
         if WorkflowStatus(status).terminal:
             raise WrongState(f"execution {execution_id} is {status}: its tasks have ended")
-        row = _open_task(settlement, execution, ref)
+        row = open_task(settlement, execution, ref)
         if not settlement.outcome_of_open(execution, row, outcome):
             raise WrongState(f"task {ref} of execution {execution_id} has just ended")
 
     recorded(engine, operation, execution_id, work, actor=actor, reason=reason, subject=ref)
 
 
-def _open_task(settlement: Settlement, execution: Execution, ref: str) -> TaskRow:
+def open_task(settlement: Settlement, execution: Execution, ref: str) -> TaskRow:
+    """The latest task of this reference that is open.
+
+    Raises:
+        TaskNotFound: there is no such reference.
+        WrongState: none is open.
+    """
     rows = [
         row
         for row in tasks.live(settlement.session, execution.id)

@@ -11,6 +11,7 @@ from app.errors import InvalidInput
 from app.runtime import straight
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
+from app.runtime.payload import dump
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution, key_holder
 from app.store import executions
@@ -87,6 +88,36 @@ def start(
 
     engine.from_outside(transaction, witness=witness)
     return answer[0]
+
+
+def start_within(
+    settlement: Settlement,
+    name: str,
+    input: Mapping[str, Any] | None,  # Conductor's name
+    *,
+    version: int | None = None,
+    correlation_id: str | None = None,
+    priority: int = 0,
+    task_to_domain: Mapping[str, str] | None = None,
+    created_by: str | None = None,
+    event: str | None = None,
+) -> str:
+    """Start an execution in the transaction of what it is started for: an event, a slot of a schedule.
+
+    Raises:
+        WorkflowNotFound, InvalidInput: as `start`.
+    """
+    given, engine = _checked(input, priority), settlement.engine
+    new = NewExecution(
+        engine.registered(settlement.session, name, version),
+        given,
+        correlation_id=correlation_id,
+        priority=priority,
+        task_to_domain=dump(dict(task_to_domain)) if task_to_domain else None,
+        created_by=created_by,
+        event=event,
+    )
+    return str(engine.insert(settlement, new).id)
 
 
 def _strategy(value: IdempotencyStrategy | str) -> IdempotencyStrategy:

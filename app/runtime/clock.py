@@ -18,6 +18,12 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def id_before(time_ms: int) -> str:
+    """An id that sorts before every id made at that time or later, and after those made before."""
+    stamp = f"{max(0, time_ms):012x}"
+    return f"{stamp[:8]}-{stamp[8:]}"
+
+
 _random = random.SystemRandom()
 
 

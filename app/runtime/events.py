@@ -29,7 +29,12 @@ def announce(session: Session, sink: str, payload: Mapping[str, Any], now: int) 
 
 def receive(session: Session, event: str, message_id: str, payload: str, now: int) -> bool:
     """Put a message into the inbox; False: it is there already."""
-    row = MessageRow(
+    return inbox.receive(session, new_message(event, message_id, payload, now))
+
+
+def new_message(event: str, message_id: str, payload: str, now: int) -> MessageRow:
+    """The row of a message that has just come; `payload`: JSON text."""
+    return MessageRow(
         id=new_id(),
         event=event,
         message_id=message_id,
@@ -41,4 +46,3 @@ def receive(session: Session, event: str, message_id: str, payload: str, now: in
         due_at=now,
         tries=0,
     )
-    return inbox.receive(session, row)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, literal_column, select, text, update
 
 from app.store.statements import Statement
 from app.store.tables import event_message, event_outbox
 from app.store.unit_of_work import Session
+
+FORGET_BATCH = 100
+"""Rows that one statement deletes. It stands in the statement: planned for any number, it would read the whole table."""
 
 
 class MessageRow(NamedTuple):
@@ -83,6 +86,12 @@ _DELAY_MESSAGE = Statement(
     .where(event_message.c.id == _p("id"))
     .values(due_at=_p("due_at", BigInteger), reason=_p("reason")),
 )
+_OPEN_AGAIN = Statement(
+    "act on a message again",
+    update(event_message)
+    .where(event_message.c.id == _p("id"))
+    .values(status=text("'RECEIVED'"), reason=None, due_at=_p("now", BigInteger)),
+)
 _FORGET_MESSAGES = Statement(
     "delete old messages",
     delete(event_message).where(
@@ -90,7 +99,7 @@ _FORGET_MESSAGES = Statement(
             select(event_message.c.id)
             .where(event_message.c.id < _p("before"), event_message.c.due_at.is_(None))
             .order_by(event_message.c.id)
-            .limit(_p("limit", Integer))
+            .limit(literal_column(str(FORGET_BATCH), Integer))
         )
     ),
 )
@@ -130,6 +139,17 @@ _OUT_AGAIN = Statement(
     .where(event_outbox.c.id == _p("id"), event_outbox.c.due_at.is_(None))
     .values(due_at=_p("now", BigInteger), tries=0),
 )
+_FORGET_OUT = Statement(
+    "delete old events that were given up",
+    delete(event_outbox).where(
+        event_outbox.c.id.in_(
+            select(event_outbox.c.id)
+            .where(event_outbox.c.id < _p("before"), event_outbox.c.due_at.is_(None))
+            .order_by(event_outbox.c.id)
+            .limit(literal_column(str(FORGET_BATCH), Integer))
+        )
+    ),
+)
 _OUT_LIST = Statement(
     "events that have not gone out, newest first",
     select(*_OUT)
@@ -166,9 +186,14 @@ def delay_message(session: Session, id: str, due_at: int, reason: str) -> None:
     session.run(_DELAY_MESSAGE, id=id, due_at=due_at, reason=reason)
 
 
-def forget_messages(session: Session, before: str, limit: int) -> int:
+def open_again(session: Session, id: str, now: int) -> bool:
+    """False: there is no such message."""
+    return session.run(_OPEN_AGAIN, id=id, now=now) == 1
+
+
+def forget_messages(session: Session, before: str) -> int:
     """Delete messages that are done with, older than the id `before`; how many."""
-    return session.run(_FORGET_MESSAGES, before=before, limit=limit)
+    return session.run(_FORGET_MESSAGES, before=before)
 
 
 def post(session: Session, id: str, sink: str, payload: str, now: int) -> None:
@@ -196,6 +221,11 @@ def not_sent(session: Session, id: str, due_at: int | None, reason: str) -> None
 def send_again(session: Session, id: str, now: int) -> bool:
     """False: there is none that was given up."""
     return session.run(_OUT_AGAIN, id=id, now=now) == 1
+
+
+def forget_out(session: Session, before: str) -> int:
+    """Delete events that were given up, older than the id `before`; how many."""
+    return session.run(_FORGET_OUT, before=before)
 
 
 def outbox(session: Session, before: str, limit: int) -> list[OutboxRow]:

@@ -91,9 +91,8 @@ class Harness:
             # so each branch is a message of its own, or all are one.
             in_place_seconds=0 if self.shape.steps_in_place == 0 else 1_000_000,
         )
-        self.engine = Engine(
-            self.store, settings, self, self.wire, EventPublisher(self.store, settings), lambda: self.now
-        )
+        events = EventPublisher(self.store, settings, clock=lambda: self.now)
+        self.engine = Engine(self.store, settings, self, self.wire, events, clock=lambda: self.now)
         self.sweeper = Sweeper(self.engine, monotonic=lambda: self.now / 1000)
         self.store.fault = self.point
         self.alive: list[Owner] = []

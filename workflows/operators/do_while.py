@@ -26,7 +26,7 @@ from workflows.operator import (
     operator_of,
     register,
 )
-from workflows.scripts import evaluate, javascript_problem
+from workflows.scripts import evaluate, holds, javascript_problem
 from workflows.status import TaskStatus
 
 _BODY = "loopOver"
@@ -195,8 +195,7 @@ def _holds(condition: str | None, step: Step, so_far: Mapping[str, Any], otherwi
     if condition is None or (otherwise and not condition.strip()):
         return otherwise
     outputs = {ref: view.output for ref, view in step.tasks.items()}
-    value = evaluate(condition, {**step.input, step.ref: so_far, **outputs})
-    return value is True or (isinstance(value, int | float) and value > 0)
+    return holds(evaluate(condition, {**step.input, step.ref: so_far, **outputs}))
 
 
 # Which names a condition reads is seen in its text: `$.name` and `$['name']`, the loop's own followed by its
