@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, signals
@@ -29,6 +30,8 @@ from workflows.errors import PodiumError
 
 logger = logging.getLogger(__name__)
 
+Description = tuple[int, list[str], list[str]]
+"""How many tasks a process runs at once, the queues that it listens on, the worker tasks that it has."""
 _OWNER = "PODIUM_ENV_WORKER_ID"
 """Carries the worker's id to its pool processes, however they are started."""
 
@@ -104,23 +107,23 @@ def process() -> Process:
 
 
 class Heartbeat:
-    """Registers the worker and gives its sign of life, from a thread of the main process."""
+    """Registers a process that claims, and gives its sign of life from a thread of its own."""
 
-    def __init__(self, here: Process, worker: Any) -> None:
+    def __init__(self, here: Process, owner: Owner, describe: Callable[[], Description]) -> None:
         self._here = here
-        self._worker = worker
+        self._owner = owner
+        self._describe = describe
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-heartbeat", daemon=True)
-        self._registered = False
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """The worker has ended in order: what it might still hold is given up at once."""
+        """The process has ended in order: what it might still hold is given up at once."""
         self._stop.set()
         self._thread.join(5)
-        worker_id = self._here.owner().id
+        worker_id = self._owner.id
         try:
             self._here.store.transact(lambda s: workers.set_state(s, worker_id, "alive", "stopped"))
         except PodiumError as error:
@@ -137,17 +140,17 @@ class Heartbeat:
             self._stop.wait(self._here.engine.settings.heartbeat_seconds)
 
     def _beat(self, session: Session) -> None:
-        now, worker_id = now_ms(), self._here.owner().id
-        if workers.heartbeat(session, worker_id, now):
+        now = now_ms()
+        if workers.heartbeat(session, self._owner.id, now):
             return
-        queues = [queue.name for queue in self._here.app.amqp.queues.consume_from.values()]
+        concurrency, queues, tasks = self._describe()
         row = WorkerRow(
-            id=worker_id,
-            hostname=_identity.hostname,
+            id=self._owner.id,
+            hostname=self._owner.hostname,
             pid=os.getpid(),
-            concurrency=int(self._worker.concurrency or 1),
+            concurrency=concurrency,
             queues=json.dumps(sorted(queues)),
-            tasks=json.dumps(self._here.workers.names()),
+            tasks=json.dumps(tasks),
             started=now,
             heartbeat=now,
             state="alive",
@@ -167,7 +170,13 @@ def _on_worker_init(sender: Any, instance: Any, options: Any = None, conf: Any =
 
 def _on_worker_start(sender: Any, **_: Any) -> None:
     global _heartbeat
-    _heartbeat = Heartbeat(process(), sender)
+    here = process()
+
+    def describe() -> Description:
+        queues = [queue.name for queue in here.app.amqp.queues.consume_from.values()]
+        return int(sender.concurrency or 1), queues, here.workers.names()
+
+    _heartbeat = Heartbeat(here, here.owner(), describe)
     _heartbeat.start()
 
 

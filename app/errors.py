@@ -9,10 +9,13 @@ PodiumError
 ├── EventNotPublished             a sink did not take an event
 └── OperationError
     ├── WorkflowNotFound          no such definition or version
+    ├── TaskDefinitionNotFound    no such task definition
     ├── ExecutionNotFound         no such execution
     ├── TaskNotFound              no such task in the execution
     ├── HandlerNotFound           no such event handler
     ├── EventNotFound             no such message, event execution or event to be sent
+    ├── TaskIdNotFound            no task has this id
+    ├── KeyNotFound               no API key has this id
     ├── InvalidInput              an argument is of no use
     ├── DefinitionConflict        this name and version is registered with another content
     ├── HandlerConflict           an event handler of this name exists
@@ -98,6 +101,16 @@ class WorkflowNotFound(OperationError):
         super().__init__(f"no workflow definition {which} is registered.{hint}")
 
 
+class TaskDefinitionNotFound(OperationError):
+    """No task definition of this name is registered."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"no task definition {name!r} is registered; register it, or do without: it is optional"
+        )
+
+
 class ExecutionNotFound(OperationError):
     """No execution has this id."""
 
@@ -131,6 +144,22 @@ class EventNotFound(OperationError):
     def __init__(self, what: str, id: str) -> None:
         self.id = id
         super().__init__(f"no {what} has the id {id!r}; 'podium event list' shows the latest")
+
+
+class TaskIdNotFound(OperationError):
+    """No task has this id."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(f"no task has the id {task_id!r}; it may have been removed with its execution")
+
+
+class KeyNotFound(OperationError):
+    """No key of the REST API has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(f"no API key has the id {key_id!r}; 'podium keys list' shows them")
 
 
 class InvalidInput(OperationError):

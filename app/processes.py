@@ -27,15 +27,20 @@ class FlowerAddressError(PodiumError):
     """Flower can't, or must not, listen where the settings say."""
 
 
+class ApiPortError(PodiumError):
+    """The port of the REST API is taken."""
+
+
 def commands(
     settings: Settings,
     worker_concurrency: int = 2,
     *,
     beat: bool = True,
     events: bool = True,
+    api_port: int | None = None,
     flower_port: int | None = None,
 ) -> list[Command]:
-    """Return the processes in the order of their start; `flower_port` not given: no Flower."""
+    """Return the processes in the order of their start; a port that is not given: none of that kind."""
     environment = _environment(settings)
     level = f"--loglevel={settings.log_level}"
     node = f"podium@{socket.gethostname()}"
@@ -67,6 +72,16 @@ def commands(
                 argv=(sys.executable, "-m", "app.cli", "events"),
                 ready=lambda child: child.has_said("events are received"),
                 environment=environment,
+            )
+        )
+    if api_port is not None:
+        found.append(
+            Command(
+                name="api",
+                argv=(sys.executable, "-m", "app.cli", "api"),
+                ready=lambda child: child.has_said("podium api | ready"),
+                environment=environment | {"PODIUM_API_PORT": str(api_port)},
+                grace_seconds=WORKER_GRACE_SECONDS,
             )
         )
     if flower_port is not None:
@@ -111,14 +126,36 @@ def choose_flower_port(settings: Settings) -> int:
             f"Flower would be open to everybody who reaches {address}; "
             "set FLOWER_BASIC_AUTH=user:password, or PODIUM_FLOWER_ADDRESS=127.0.0.1"
         )
+    found = _free_port(address, port, default=Settings.flower_port)
+    if found is None:
+        raise FlowerAddressError(_taken(address, port, "PODIUM_FLOWER_PORT"))
+    return found
+
+
+def choose_api_port(settings: Settings) -> int:
+    """Return the port of the settings, or a free one when it is the default and taken.
+
+    Raises:
+        ApiPortError: the chosen port is taken, or the address is not this machine's.
+    """
+    address, port = settings.api_address, settings.api_port
+    found = _free_port(address, port, default=Settings.api_port)
+    if found is None:
+        raise ApiPortError(_taken(address, port, "PODIUM_API_PORT"))
+    return found
+
+
+def _free_port(address: str, port: int, default: int) -> int | None:
     if _is_free(address, port):
         return port
-    if port != Settings.flower_port:
-        raise FlowerAddressError(
-            f"port {port} of {address} is taken; stop what listens there or set PODIUM_FLOWER_PORT to another"
-        )
+    if port != default:
+        return None
     with socket.create_server((address, 0), family=_family(address)) as listener:
         return int(listener.getsockname()[1])
+
+
+def _taken(address: str, port: int, variable: str) -> str:
+    return f"port {port} of {address} is taken; stop what listens there or set {variable} to another"
 
 
 def _celery(*words: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`podium up`: broker, worker, beat, events and Flower as one command, ready together and stopped in order.
+"""`podium up`: broker, worker, beat, events, REST API and Flower as one command, ready and stopped in order.
 
 The order of the stop matters: Flower, events and beat first, then the worker, which finishes what it holds, and the
 embedded server last, because a worker whose broker has gone only tries to reach it again.
@@ -20,7 +20,7 @@ from types import FrameType
 
 from app import embedded
 from app.children import Child, Command, end_leftover
-from app.processes import choose_flower_port, commands, reach_broker
+from app.processes import choose_api_port, choose_flower_port, commands, reach_broker
 from app.store.migrations import upgrade
 from config.database import create_engine
 from config.settings import Settings
@@ -48,6 +48,8 @@ class Addresses:
 
     broker: str
     database: str
+    api: str | None
+    """None: the REST API was not asked for."""
     flower: str | None
     """None: Flower was not asked for."""
 
@@ -57,6 +59,7 @@ def run_up(
     *,
     worker_concurrency: int = 2,
     flower: bool = True,
+    api: bool = True,
     beat: bool = True,
     events: bool = True,
     on_ready: Callable[[Addresses], None] | None = None,
@@ -71,6 +74,7 @@ def run_up(
     Raises:
         AlreadyUp: it runs on this state directory.
         UpError: a process does not come up.
+        ApiPortError: the REST API's port is taken.
         FlowerAddressError: Flower's port is taken, or it would be open to the network.
         EmbeddedUnavailable: the embedded broker can't be started.
         BrokerUnavailable, StoreUnavailable: the broker or the database of the settings does not answer.
@@ -79,17 +83,27 @@ def run_up(
     stopping, hurry = stop_event or threading.Event(), threading.Event()
     with _only_one(settings.state_dir), _signals(stopping, hurry):
         run_dir = settings.state_dir / "run"
-        for name in ("flower", "events", "beat", "worker"):
+        for name in ("flower", "api", "events", "beat", "worker"):
             if end_leftover(run_dir, name, grace_seconds=10.0):
                 write(f"podium | stopped a {name} that an earlier podium up had left behind")
-        port = choose_flower_port(settings) if flower else None
+        api_port = choose_api_port(settings) if api else None
+        flower_port = choose_flower_port(settings) if flower else None
         server = embedded.ensure(settings.state_dir) if settings.embedded else None
         try:
             reach_broker(settings)
             _migrate(settings)
-            todo = commands(settings, worker_concurrency, beat=beat, events=events, flower_port=port)
+            todo = commands(
+                settings,
+                worker_concurrency,
+                beat=beat,
+                events=events,
+                api_port=api_port,
+                flower_port=flower_port,
+            )
             with _children(todo, run_dir, write, hurry) as children:
-                _supervise(settings, children, _addresses(settings, port), on_ready, stopping, write)
+                _supervise(
+                    settings, children, _addresses(settings, api_port, flower_port), on_ready, stopping, write
+                )
         finally:
             if server is not None:
                 embedded.stop(server)
@@ -198,16 +212,22 @@ def _signals(stopping: threading.Event, hurry: threading.Event) -> Iterator[None
             signal.signal(number, handler)
 
 
-def _addresses(settings: Settings, port: int | None) -> Addresses:
+def _addresses(settings: Settings, api_port: int | None, flower_port: int | None) -> Addresses:
     return Addresses(
         broker=redact(settings.resolved_broker_url),
         database=redact(settings.resolved_database_url),
-        flower=None if port is None else f"http://{settings.flower_address}:{port}",
+        api=None if api_port is None else f"http://{settings.api_address}:{api_port}/api",
+        flower=None if flower_port is None else f"http://{settings.flower_address}:{flower_port}",
     )
 
 
 def _sentence(addresses: Addresses) -> str:
-    shown = {"Flower": addresses.flower, "database": addresses.database, "broker": addresses.broker}
+    shown = {
+        "API": addresses.api,
+        "Flower": addresses.flower,
+        "database": addresses.database,
+        "broker": addresses.broker,
+    }
     return ", ".join(f"{name} {address}" for name, address in shown.items() if address)
 
 

@@ -111,6 +111,10 @@ _EVENT_NATS = _about(_text, "NATS servers of `nats` events: nats://host:4222.")
 _EVENT_KEEP = _about(_seconds, "How long messages that were handled are kept, and known again.", 60)
 _STATUS_SINK = _about(_text, "Where executions that ask for it report; for definitions that name no sink.")
 _WEBHOOK_SECRET = _about(_text, "Key of the signatures of webhooks; at least 16 characters.")
+_API_PORT = _about(_whole, "Port of the REST API.", 1)
+_API_ADDRESS = _about(_text, "Address that the REST API listens on; another than loopback needs API keys.")
+_API_THREADS = _about(_whole, "Calls that one API process works on at a time.", 1)
+_API_TOKEN = _about(_seconds, "How long a token of the REST API is good for.", 1)
 _FLOWER_PORT = _about(_whole, "Port of Flower.", 1)
 _FLOWER_ADDRESS = _about(_text, "Address that Flower listens on.")
 
@@ -151,6 +155,10 @@ class Settings:
     event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
     status_sink: str | None = field(default=None, metadata=_STATUS_SINK)
     webhook_secret: str | None = field(default=None, metadata=_WEBHOOK_SECRET)
+    api_port: int = field(default=8080, metadata=_API_PORT)
+    api_address: str = field(default="127.0.0.1", metadata=_API_ADDRESS)
+    api_threads: int = field(default=16, metadata=_API_THREADS)
+    api_token_seconds: float = field(default=3600.0, metadata=_API_TOKEN)
     flower_port: int = field(default=5555, metadata=_FLOWER_PORT)
     flower_address: str = field(default="127.0.0.1", metadata=_FLOWER_ADDRESS)
 
@@ -166,8 +174,9 @@ class Settings:
             least, value = item.metadata["minimum"], getattr(self, item.name)
             if least is not None and value < least:
                 yield f"{_variable(item.name)}={value} must be at least {least}"
-        if self.flower_port > 65535:
-            yield f"{_variable('flower_port')}={self.flower_port} must be at most 65535"
+        for name in ("api_port", "flower_port"):
+            if getattr(self, name) > 65535:
+                yield f"{_variable(name)}={getattr(self, name)} must be at most 65535"
         if self.webhook_secret is not None and len(self.webhook_secret) < 16:
             yield f"{_variable('webhook_secret')} must have at least 16 characters"
         if self.lease_seconds < 2 * self.heartbeat_seconds:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from celery import Celery
 from celery.canvas import Signature
+from kombu import Exchange  # type: ignore[attr-defined]  # kombu has no types
 from kombu.exceptions import OperationalError
 from kombu.utils.uuid import uuid
 
 from app.errors import BrokerUnavailable
-from app.runtime.ports import Send, SendHeads
+from app.runtime.ports import Send, SendHeads, Topic
 from config.urls import redact
 from workflows.canvas import HEADER, batch, compile_canvas, segment
 
 logger = logging.getLogger(__name__)
 
+NEWS = Exchange("podium.news", type="fanout", durable=False)  # type: ignore[no-untyped-call]
+"""Where topics are told: every process that listens has a queue of its own bound to it (`tasks/news.py`)."""
+_SILENT_SECONDS = 2.0
+"""News is lost that long after the broker did not take any: nobody must wait for it."""
 _BELIEVE_SECONDS = 1.0
 """A broker that took a message so lately is not asked whether it is there."""
 
@@ -30,6 +35,7 @@ class CeleryPublisher:
         self._app = app
         self.chords = _counts_chords(app)
         self._answered = 0.0
+        self._silent_until = 0.0
         self._queues: dict[str, Any] = {}
         self._redis = str(app.conf.broker_url).startswith(("redis", "sentinel"))
 
@@ -57,6 +63,17 @@ class CeleryPublisher:
                     error,
                     extra={"event": "publish_failed", "execution": send.order.execution_id},
                 )
+
+    def tell(self, topics: Collection[Topic]) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            with self._app.producer_or_acquire() as producer:
+                body = [list(topic) for topic in topics]
+                producer.publish(body, exchange=NEWS, routing_key="", declare=[NEWS], delivery_mode=1)
+        except (OperationalError, ConnectionError, OSError) as error:
+            self._silent_until = time.monotonic() + _SILENT_SECONDS
+            logger.warning("news is not told now: %s", error, extra={"event": "tell_failed"})
 
     def _send(self, send: Send | SendHeads) -> None:
         if isinstance(send, SendHeads):

@@ -79,7 +79,9 @@ def work_on(engine: Engine, hand: Hand, request: Any, header: dict[str, Any]) ->
     request: Celery's, of which `id`, `chain`, `chord`, `group` and `group_index` are read, and all but the first
         are changed.
     """
-    execution = Execution(header["w"], header["r"], engine.programs.get(header["p"]))
+    execution = Execution(
+        header["w"], header["r"], engine.programs.get(header["p"]), awaited=header.get("told")
+    )
     try:
         if header.get("ask"):
             sends = _ask(engine, hand, execution, header["at"][0])

@@ -38,6 +38,8 @@ class Order:
     chords: bool = True
     """Whether the result backend counts a chord's parts itself. Where it would poll, a fork is a plain group, and
     each branch asks the JOIN when it ends."""
+    awaited: str | None = None
+    """Somebody waits for this execution: whoever moves it tells of it under this id."""
 
 
 def celery_name(node: Node) -> str:
@@ -144,6 +146,8 @@ def _batches(order: Order, heads: list[Node]) -> Iterator[list[Node]]:
 
 def _signature(order: Order, name: str, what: dict[str, Any], fork: Node | None, path: Path) -> Signature:
     header: dict[str, Any] = {"w": order.execution_id, "r": order.run, "p": order.program.id, **what}
+    if order.awaited is not None:
+        header["told"] = order.awaited
     if fork is not None:
         header["fork"] = [fork.ref, list(path)]
     # How a step ended is in the table: Celery need store no result, nor a sender wait for one.

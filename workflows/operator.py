@@ -224,6 +224,9 @@ class Operator:
     completes the step before it. Scripts and calls are not."""
     repeatable: ClassVar[bool] = True
     """Running it again after its process died does no harm. HTTP says no, and goes through the retry policy."""
+    slow: ClassVar[bool] = False
+    """It may take seconds, because it waits for somebody else: it runs on workers only, never while somebody waits
+    for the answer of a call."""
     contains: ClassVar[Literal["cases", "branches", "loop"]] = "cases"
     """How `children` run: one of them (`Branch`), all side by side (`Fan`), or one again and again (`Repeat`)."""
     ends_segment: ClassVar[bool] = False

@@ -8,7 +8,7 @@ import importlib
 import click
 
 COMMANDS = {
-    "up": "Run broker, worker, beat, events and Flower together until Ctrl-C.",
+    "up": "Run broker, worker, beat, events, REST API and Flower together until Ctrl-C.",
     "db": "Bring the database to the schema of this version, or look at it.",
     "validate": "Check definitions without registering them.",
     "register": "Register the definitions of files, all of them or none.",
@@ -26,6 +26,7 @@ COMMANDS = {
     "event": "Publish events; look after event handlers and what they did.",
     "events": "Receive events, act on them, and send what is to go out, until Ctrl-C.",
     "workers": "List the workers that live.",
+    "api": "Serve the REST API until Ctrl-C.",
 }
 """Every command with its short help, in the order in which they are shown."""
 

@@ -42,6 +42,7 @@ class Stage:
             run_up(
                 self._settings,
                 worker_concurrency=self._workers,
+                api=False,
                 on_ready=self._ready,
                 stop_event=self._stop,
                 write=self.lines.append,

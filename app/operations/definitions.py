@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import DefinitionConflict, WorkflowNotFound
+from app.errors import DefinitionConflict, TaskDefinitionNotFound, WorkflowNotFound
 from app.runtime.engine import Engine
 from app.store import definitions
 from app.store.unit_of_work import Session
@@ -31,8 +31,10 @@ class Registered:
     """(workflow name, finding)."""
 
 
-def register(engine: Engine, found: Definitions) -> Registered:
+def register(engine: Engine, found: Definitions, *, overwrite: bool = False) -> Registered:
     """Check all definitions of a document, then store all of them in one transaction.
+
+    overwrite: a version that is registered with another content gets the new one; executions that run keep theirs.
 
     Raises:
         InvalidDefinition: the static checks found errors; nothing is stored.
@@ -45,7 +47,7 @@ def register(engine: Engine, found: Definitions) -> Registered:
         warnings = [(d.name, f) for d in found.workflows for f in require_valid(d, **known)]
         changed_tasks = [d for d in found.tasks if _put_task(engine, session, d)]
         task_defs = engine.known_task_defs(session)
-        changed = [d for d in found.workflows if _put_workflow(engine, session, d, task_defs)]
+        changed = [d for d in found.workflows if _put_workflow(engine, session, d, task_defs, overwrite)]
         if changed_tasks:
             _refresh(engine, session, {d.name for d in changed_tasks}, task_defs)
         return Registered(
@@ -106,6 +108,59 @@ def list_definitions(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
+def all_definitions(engine: Engine, *, latest: bool = False) -> list[WorkflowDef]:
+    """All versions of all workflow definitions, with the times of their registration; `latest`: the last of each."""
+    rows = engine.store.read(definitions.all_definitions)
+    found = [_with_times(WorkflowDef.model_validate_json(row[3]), row[4], row[5]) for row in rows]
+    return list({d.name: d for d in found}.values()) if latest else found
+
+
+def get_task_definition(engine: Engine, name: str) -> TaskDef:
+    """A registered task definition.
+
+    Raises:
+        TaskDefinitionNotFound: there is none.
+    """
+    found = engine.store.read(lambda s: definitions.find_task_def(s, name))
+    if found is None:
+        raise TaskDefinitionNotFound(name)
+    return TaskDef.model_validate_json(found)
+
+
+def remove_definition(engine: Engine, name: str, version: int) -> None:
+    """Take a version of a workflow definition away; executions of it go on.
+
+    Raises:
+        WorkflowNotFound: there is none.
+    """
+
+    def work(session: Session) -> None:
+        if not definitions.delete_version(session, name, version):
+            raise WorkflowNotFound(name, version, definitions.names(session))
+
+    engine.store.transact(work)
+
+
+def remove_task_definition(engine: Engine, name: str) -> None:
+    """Take a task definition away; workflows that start from now on use the defaults in its place.
+
+    Raises:
+        TaskDefinitionNotFound: there is none.
+    """
+
+    def work(session: Session) -> None:
+        definitions.lock(session)
+        if not definitions.delete_task_def(session, name):
+            raise TaskDefinitionNotFound(name)
+        _refresh(engine, session, {name}, engine.known_task_defs(session))
+
+    engine.store.transact(work)
+
+
+def _with_times(definition: WorkflowDef, created: int, updated: int) -> WorkflowDef:
+    return definition.model_copy(update={"create_time": created, "update_time": updated})
+
+
 def list_task_definitions(engine: Engine) -> list[TaskDef]:
     """All registered task definitions, by name."""
     return list(engine.store.read(engine.known_task_defs).values())
@@ -139,16 +194,22 @@ def _put_task(engine: Engine, session: Session, definition: TaskDef) -> bool:
 
 
 def _put_workflow(
-    engine: Engine, session: Session, definition: WorkflowDef, task_defs: dict[str, TaskDef]
+    engine: Engine,
+    session: Session,
+    definition: WorkflowDef,
+    task_defs: dict[str, TaskDef],
+    overwrite: bool,
 ) -> bool:
     content = orjson.dumps(definition.to_json(), option=orjson.OPT_SORT_KEYS).decode()
     found = definitions.find(session, definition.name, definition.version)
     if found is not None:
-        if orjson.loads(found[2]) != orjson.loads(content):
+        if orjson.loads(found[2]) == orjson.loads(content):
+            return False
+        if not overwrite:
             raise DefinitionConflict(definition.name, definition.version)
-        return False
     program = _store(engine, session, definition, task_defs)
-    definitions.insert_version(
+    write = definitions.insert_version if found is None else definitions.change_version
+    write(
         session,
         name=definition.name,
         version=definition.version,
@@ -183,9 +244,13 @@ def _mentions(content: str, names: Iterable[str]) -> bool:
 
 __all__: Sequence[str] = [
     "Registered",
+    "all_definitions",
     "check",
     "get_definition",
+    "get_task_definition",
     "list_definitions",
     "list_task_definitions",
     "register",
+    "remove_definition",
+    "remove_task_definition",
 ]

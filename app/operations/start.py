@@ -16,7 +16,9 @@ from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution, key_holder
 from app.store import executions
 from app.store.unit_of_work import Session
-from workflows.model import IdempotencyStrategy
+from workflows.model import IdempotencyStrategy, WorkflowDef
+from workflows.program import Program
+from workflows.validation import require_valid
 
 
 def start(
@@ -31,6 +33,9 @@ def start(
     priority: int = 0,
     created_by: str | None = None,
     event: str | None = None,
+    definition: WorkflowDef | None = None,
+    task_to_domain: Mapping[str, str] | None = None,
+    awaited: bool = False,
 ) -> str:
     """Start an execution of a registered definition; its id. One transaction and at most one message.
 
@@ -38,23 +43,41 @@ def start(
     idempotency_key: of all starts of one definition with the same key, one makes an execution. What the others
         get is the strategy's: RETURN_EXISTING (the id of that execution), FAIL, or FAIL_ON_RUNNING (fail while
         it runs; once it has ended, a new one is started).
+    definition: what is run instead of a registered definition; it need not be registered.
+    task_to_domain: in which domain workers must be, by the names of tasks (`*`: of all others).
+    awaited: somebody is going to wait for it: each change is told (`Publisher.tell`).
 
     Raises:
+        InvalidDefinition: `definition` is of no use.
         WorkflowNotFound: no such definition.
         InvalidInput: the input is no JSON object, or too large; priority outside 0-99.
         IdempotencyConflict: the key is taken, and the strategy forbids another.
         BrokerUnavailable, StoreUnavailable: nothing was started.
     """
     given = _checked(input, priority)
+    if definition is not None:
+        require_valid(definition)
     strategy = _strategy(idempotency_strategy)
     engine.publisher.ready()
     execution_id = new_id()
-    if idempotency_key is None:
+
+    def new_execution(program: Program) -> NewExecution:
+        return NewExecution(
+            program,
+            given,
+            correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
+            priority=priority,
+            task_to_domain=dump(dict(task_to_domain)) if task_to_domain else None,
+            created_by=created_by,
+            event=event,
+            awaited=execution_id if awaited else None,
+        )
+
+    if idempotency_key is None and definition is None:
         program = engine.believed.get((name, version))
         if program is not None:
-            new = NewExecution(
-                program, given, correlation_id, priority=priority, created_by=created_by, event=event
-            )
+            new = new_execution(program)
             begun = straight.begin(engine, name, version, new, execution_id)
             if begun is not None:
                 engine.publisher.publish(begun.sends)
@@ -62,21 +85,15 @@ def start(
 
     def work(settlement: Settlement) -> str:
         session = settlement.session
-        program = engine.registered(session, name, version)
+        if definition is None:
+            program = engine.registered(session, name, version)
+        else:
+            program = engine.unregistered(session, definition, settlement.now)
         if idempotency_key is not None:
             existing = key_holder(session, name, idempotency_key, strategy, execution_id)
             if existing is not None:
                 return existing
-        new = NewExecution(
-            program,
-            given,
-            correlation_id=correlation_id,
-            idempotency_key=idempotency_key,
-            priority=priority,
-            created_by=created_by,
-            event=event,
-        )
-        return engine.insert(settlement, new, execution_id).id
+        return engine.insert(settlement, new_execution(program), execution_id).id
 
     answer: list[str] = []
 

@@ -34,7 +34,9 @@ class Worker:
 def list_workers(engine: Engine) -> list[Worker]:
     """All workers that have neither stopped nor been found dead, the oldest first."""
     now, lease = engine.clock(), engine.settings.lease_seconds * 1000
-    found = [_worker(row, now - row.heartbeat > lease) for row in engine.store.read(workers.alive)]
+    # Processes of the REST API are there too, since they run operators; they listen on no queue.
+    rows = [row for row in engine.store.read(workers.alive) if row.queues != "[]"]
+    found = [_worker(row, now - row.heartbeat > lease) for row in rows]
     return sorted(found, key=lambda worker: (worker.started, worker.id))
 
 

@@ -168,6 +168,8 @@ def _end(
     if row is not None or status is not WorkflowStatus.COMPLETED:
         _close_tasks(settlement, execution, status, reason)
     this = execution.row(session)
+    if this.awaited is not None:
+        settlement.moves.told.add(("execution", this.awaited))
     undoing = compensation.start(settlement, execution) if compensated and not status.successful else None
     if undoing is not None:
         _add_output(settlement, this, compensation.OUTPUT, undoing)

@@ -18,7 +18,7 @@ from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
-from app.runtime.ports import Attempt, Events, Publisher, Send, SendHeads, Workers
+from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Workers
 from app.runtime.programs import Programs
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
@@ -48,8 +48,6 @@ class Timing:
     """A message without an answer is sent again."""
     ask_ms: int
     """A JOIN is asked by the sweeper when nobody else has."""
-    look_for_worker_ms: int = 30_000
-    """A task that no worker knows is looked at again."""
 
 
 class Engine:
@@ -77,6 +75,8 @@ class Engine:
         """Programs of definitions (None: of the latest version) when they were last looked up here."""
         self.observe: Observe | None = None
         """Called for each step that ran here: (Celery name, task id, reference, began, ended, failure)."""
+        self.resident: Owner | None = None
+        """Who this process claims operators as when it is no worker; None: it claims nothing."""
         self._fleet: tuple[float, frozenset[str]] = (0.0, frozenset())
 
     # transactions
@@ -107,15 +107,45 @@ class Engine:
             row = None if held is None else tasks.by_id(session, held.row.id)
             return held is not None and row is not None and row.claim == held.claim
 
-        return self.store.transact(transaction, witness=witness or claimed_here, patience=patience)
+        done = self.store.transact(transaction, witness=witness or claimed_here, patience=patience)
+        if done.told:
+            self.publisher.tell(done.told)
+        return done
 
     def from_outside(
         self, work: Callable[[Settlement], None], witness: Callable[[Session], bool] | None = None
     ) -> Moves:
-        """`settle` for somebody who is no worker: what is next is sent to the broker at once."""
-        moves = self.settle(Hand(), work, witness=witness)
+        """`settle` for somebody who is no worker: what is next is sent to the broker at once.
+
+        A process that can claim (`resident`) first runs operators itself, so that what follows them is there when
+        this returns.
+        """
+        hand = self._outside_hand()
+        moves = self.settle(hand, work, witness=witness)
         self.publisher.publish(moves.sends)
+        if moves.claimed is not None:
+            self._carry_outside(hand, moves.claimed)
         return moves
+
+    def _carry_outside(self, hand: Hand, held: Held) -> None:
+        # recovery is made of this module
+        from app.runtime.recovery import lost_message
+
+        assert hand.owner is not None
+        assert hand.message_id is not None
+        try:
+            self.publisher.publish(self.carry(hand, held))
+        except Exception as error:
+            # A fault of our own must not leave a claim that nobody works on.
+            lost_message(self, hand.owner.id, hand.message_id, f"Podium failed here: {error}")
+            raise
+
+    def _outside_hand(self) -> Hand:
+        if self.resident is None:
+            return Hand()
+        # Named like a message, so that what it holds is found should this process fail in the middle.
+        until = time.monotonic() + self.settings.in_place_seconds
+        return Hand(owner=self.resident, message_id=new_id(), until=until, waited_for=True)
 
     # a message in the hands of a worker
 
@@ -220,6 +250,8 @@ class Engine:
 
         moves = straight.go_on(self, hand, held, outcome)
         if moves is not None:
+            if held.execution.awaited is not None:
+                self.publisher.tell([("execution", held.execution.awaited)])
             return moves
 
         def witness(session: Session) -> bool:
@@ -250,6 +282,7 @@ class Engine:
             self.settings.fan_batches,
             self.workers.queue,
             self.publisher.chords,
+            execution.awaited,
         )
 
     def new_execution(self, new: NewExecution, execution_id: str, now: int) -> WorkflowRow:
@@ -292,6 +325,7 @@ class Engine:
             ended=None,
             due_at=now + definition.timeout_seconds * 1000 if definition.timeout_seconds else None,
             compensates=new.compensates,
+            awaited=new.awaited,
         )
 
     def insert(self, settlement: Settlement, new: NewExecution, execution_id: str | None = None) -> Execution:
@@ -313,10 +347,14 @@ class Engine:
             WorkflowNotFound: there is no such definition.
         """
         if start.definition is not None:
-            program = Program(WorkflowDef.model_validate(start.definition), self.known_task_defs(session))
-            definitions.store_program(session, program.id, program.content().decode(), now)
-            return self.programs.put(program)
+            return self.unregistered(session, WorkflowDef.model_validate(start.definition), now)
         return self.registered(session, start.name, start.version or None)
+
+    def unregistered(self, session: Session, definition: WorkflowDef, now: int) -> Program:
+        """The program of a definition that need not be registered."""
+        program = Program(definition, self.known_task_defs(session))
+        definitions.store_program(session, program.id, program.content().decode(), now)
+        return self.programs.put(program)
 
     def registered(self, session: Session, name: str, version: int | None) -> Program:
         """The program of a registered definition, of its latest version when `version` is None.
@@ -405,7 +443,7 @@ class Engine:
     def may_run(self, hand: Hand, node: Node) -> bool:
         """Whether the hand may run a task itself: an operator, or a worker task of its queue without limits."""
         if node.operator is not None:
-            return True
+            return not (hand.waited_for and node.operator.slow)
         name = node.worker
         workers = self.workers
         return workers.knows(name) and workers.in_place(name) and workers.queue(name) == hand.queue

@@ -24,12 +24,21 @@ Reader = Callable[[Callable[[Session], Any]], Any]
 class Execution:
     """One execution, as far as this process has had to look at it."""
 
-    __slots__ = ("_fields", "_row", "_views", "id", "program", "run")
+    __slots__ = ("_fields", "_row", "_views", "awaited", "id", "program", "run")
 
-    def __init__(self, execution_id: str, run: int, program: Program, row: WorkflowRow | None = None) -> None:
+    def __init__(
+        self,
+        execution_id: str,
+        run: int,
+        program: Program,
+        row: WorkflowRow | None = None,
+        awaited: str | None = None,
+    ) -> None:
         self.id = execution_id
         self.run = run
         self.program = program
+        self.awaited = awaited if row is None else row.awaited
+        """Somebody waits for it: each change is told under this id. None: nobody is known to."""
         self._row = row
         self._fields: tuple[WorkflowRow, dict[str, Any]] | None = None
         self._views: dict[tuple[str, Path], dict[str, Any]] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.runtime.execution import Execution
-from app.runtime.ports import Owner, Send, SendHeads
+from app.runtime.ports import Owner, Send, SendHeads, Topic
 from app.store.tasks import TaskRow
 from workflows.program import Node, Path
 
@@ -42,6 +42,8 @@ class Hand:
     """(execution id, reference of the fork, path) of the chord whose part this message is: Celery tells the
     chord that the part has ended, and its body asks the JOIN."""
 
+    waited_for: bool = False
+    """Somebody waits for an answer meanwhile: slow operators are left to the workers."""
     heads: deque[Any] = field(default_factory=deque)
     """Branches of a batch that wait for their turn (`straight.Head`)."""
 
@@ -65,3 +67,5 @@ class Moves:
     """(Celery name, task id, reference) of the operators that were decided on the way."""
     ended: list[str] = field(default_factory=list)
     """Executions that ended."""
+    told: set[Topic] = field(default_factory=set)
+    """What is told to those who listen (`Publisher.tell`) after the commit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -117,6 +117,10 @@ class SendHeads:
     """Into how many messages they are divided."""
 
 
+Topic = tuple[str, ...]
+"""What has news: `("task", queue)`, tasks for outside workers; `("execution", id)`, somebody waits for it."""
+
+
 class Publisher(Protocol):
     """Sends canvases to the broker."""
 
@@ -133,6 +137,10 @@ class Publisher(Protocol):
 
     def publish(self, sends: Sequence[Send | SendHeads]) -> None:
         """Send them all; what can't be sent now is left to the sweeper (logged, never raised)."""
+        ...
+
+    def tell(self, topics: Collection[Topic]) -> None:
+        """Tell every process that listens; it may be lost, so whoever listens also looks now and then."""
         ...
 
 

@@ -20,9 +20,10 @@ from app.runtime.execution import Execution
 from app.runtime.hand import Hand
 from app.runtime.ports import Send, SendHeads
 from app.runtime.settle import CHILD_LOST, NO_WORKER, WORKER_LOST, Settlement
-from app.store import executions, tasks, workers
+from app.store import executions, outside, tasks, workers
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
+from app.store.unit_of_work import Session
 from workflows.model import TimeoutPolicy, WorkflowTimeoutPolicy
 from workflows.operator import Done, Failed
 from workflows.program import Node
@@ -35,6 +36,8 @@ _LONGEST_RESEND_MS = 600_000
 _NO_BROKER_MS = 2_000
 """Without a broker nothing is sent; what would have been is looked at again after this."""
 _REMEMBER_GONE_MS = 3_600_000
+_ASK_AGAIN_MS = 3_000
+_RECALLED = 1_000
 _MAX_LOSSES = 5
 """How often an operator may lose its process before that counts as a failure (a loop: beyond its iterations)."""
 
@@ -62,6 +65,8 @@ class Sweeper:
         self._last = 0.0
         self._steady_since = monotonic()
         self._reachable: bool | None = None
+        self._met: dict[str, int] = {}
+        """When each worker that lives was first seen here, until it has been asked twice what it knows."""
 
     def tick(self) -> Ticked:
         """Do all that is due now.
@@ -70,6 +75,7 @@ class Sweeper:
             StoreError: the database does not answer.
         """
         now, done = self.engine.clock(), Ticked()
+        self._take_back(now)
         due = self.engine.store.read(lambda s: tasks.due(s, now, BATCH))
         done.due = len(due)
         self._reachable = None
@@ -85,6 +91,26 @@ class Sweeper:
         done.recovered = self._bury_the_dead()
         return done
 
+    def _take_back(self, now: int) -> None:
+        """Tasks that were left to outside workers, and that a new Celery worker knows, are sent to it."""
+        alive = self.engine.store.read(workers.alive)
+        self._met = {row.id: self._met.get(row.id, now) for row in alive}
+        for row in alive:
+            met = self._met[row.id]
+            # Once more a little later: who did not know of it yet may have left it tasks of outside workers.
+            if met == now or (met > 0 and now - met > _ASK_AGAIN_MS):
+                for name in orjson.loads(row.tasks):
+                    self._recall(name, now)
+                if met != now:
+                    self._met[row.id] = 0
+
+    def _recall(self, name: str, now: int) -> None:
+        def work(session: Session) -> int:
+            return outside.recall(session, name, now, _RECALLED)
+
+        while self.engine.store.transact(work) == _RECALLED:
+            pass
+
     def _wake(self, row: TaskRow) -> list[Send | SendHeads]:
         """One task whose time has come."""
 
@@ -96,7 +122,7 @@ class Sweeper:
             status = WorkflowStatus(execution.row(settlement.session).status)
             if status.terminal:
                 _cancel(settlement, row)
-            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "timeout"):
+            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout"):
                 # The clock stands still; whoever resumes it sets it again.
                 tasks.change_due(settlement.session, row.id, None, row.wake)
             else:
@@ -246,8 +272,8 @@ def _send_again(
         _time_out(settlement, execution, node, row, f"Task poll timed out after {seconds} seconds")
         return
     if node.operator is None and not engine.is_celery_task(session, node.worker):
-        tasks.reserve_due(session, row.id, row.due_at or 0, settlement.now + engine.timing.look_for_worker_ms)
-        tasks.set_reason(session, row.id, NO_WORKER)
+        if tasks.reserve_due(session, row.id, row.due_at or 0, None):
+            outside.offer(session, settlement.offered(execution, node, row), settlement.now)
         return
     if not broker_answers():
         # No message, no back-off: it goes out as soon as the broker is back.

@@ -13,7 +13,7 @@ from app.errors import WrongState
 from app.runtime import arrivals, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed
-from app.store import executions, tasks
+from app.store import executions, outside, tasks
 from app.store.tasks import Position, path_of
 from app.store.unit_of_work import Session
 from workflows.due import Arrive, Ask, Due, Place, Progress, Reach, Reopen, Scheduled, due
@@ -106,14 +106,15 @@ def _do(
 def _send(settlement: Settlement, execution: Execution, node: Node, path: Path, row: Position) -> None:
     """Send what was refused; what has a delay before it is left to its time."""
     delayed = (row.attempt or node.task.start_delay) and not row.sends and row.due_at is not None
-    if row.wake != "send" or delayed:
+    if row.wake not in ("send", "poll") or delayed:
         return
-    timing = settlement.engine.timing
-    outside = node.operator is None and not settlement.engine.is_celery_task(settlement.session, node.worker)
-    later = timing.look_for_worker_ms if outside else timing.resend_ms
-    tasks.change_due(settlement.session, row.id, settlement.now + later, "send")
-    if not outside:
-        settlement.send(execution, node, path, row.attempt)
+    if settlement.is_outside(node):
+        whole = tasks.by_id(settlement.session, row.id)
+        assert whole is not None
+        outside.offer(settlement.session, settlement.offered(execution, node, whole), settlement.now)
+        return
+    tasks.change_due(settlement.session, row.id, settlement.now + settlement.engine.timing.resend_ms, "send")
+    settlement.send(execution, node, path, row.attempt)
 
 
 def reopen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from app.store.tasks import TaskRow
 from workflows.model import RetryLogic, TaskDef
 from workflows.program import Node
 from workflows.status import TaskStatus
@@ -52,3 +53,25 @@ def deadline(definition: TaskDef, started: int, first_scheduled: int, operator: 
     if definition.total_timeout_seconds:
         limits.append(first_scheduled + definition.total_timeout_seconds * 1000)
     return min(limits, default=None)
+
+
+def lease_ms(definition: TaskDef) -> int:
+    """How many milliseconds an outside worker has until it must answer, or give a sign of life."""
+    limits = [definition.response_timeout_seconds, definition.timeout_seconds]
+    return min(limit for limit in limits if limit) * 1000
+
+
+def poll_deadline(node: Node, scheduled: int) -> int | None:
+    """When a task that nobody has polled is overdue (pollTimeoutSeconds); None: never."""
+    limit = node.definition.poll_timeout_seconds
+    return scheduled + (limit + node.task.start_delay) * 1000 + 1 if limit else None
+
+
+def extended(definition: TaskDef, now: int, row: TaskRow) -> int:
+    """When an attempt is overdue that has just given a sign of life."""
+    limits = [now + definition.response_timeout_seconds * 1000]
+    if definition.timeout_seconds:
+        limits.append((row.started or now) + definition.timeout_seconds * 1000)
+    if definition.total_timeout_seconds:
+        limits.append(row.first_scheduled + definition.total_timeout_seconds * 1000)
+    return min(limits)

@@ -295,9 +295,12 @@ class Settlement:
             due_at=self.now + (delay or resend),
             wake="send",
         )
+        outside = not delay and self.is_outside(node)
+        if outside:
+            attempt = self.offered(execution, node, attempt)
         if self._insert(execution, attempt):
             tasks.mark_retried(self.session, row.id)
-            if not delay:
+            if not delay and not outside:
                 self.send(execution, node, path, attempt.attempt)
 
     # what follows
@@ -308,6 +311,8 @@ class Settlement:
 
     def _go_on(self, execution: Execution, node: Node, path: Path, row: TaskRow, outcome: Outcome) -> None:
         """Make ready what follows a task that was written down."""
+        if execution.awaited is not None:
+            self.moves.told.add(("execution", execution.awaited))
         for join in node.joins:
             self._arrivals.append(lambda join=join: self.ask_if_ready(execution, join, path[: join.depth]))  # type: ignore[misc]
         match outcome:
@@ -401,12 +406,12 @@ class Settlement:
             self.moves.claimed = Held(execution, node, path, row, row.claim, given)
 
     def _schedule(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
-        timing, delay = self.engine.timing, 0 if row.attempt else node.task.start_delay * 1000
-        sent = node.operator is not None or self.engine.is_celery_task(self.session, node.worker)
-        row = row._replace(due_at=self.now + (delay or timing.resend_ms), wake="send")
-        if not sent:
-            row = row._replace(reason=NO_WORKER, due_at=self.now + timing.look_for_worker_ms)
-        if self._insert(execution, row) and sent and not delay:
+        delay = 0 if row.attempt else node.task.start_delay * 1000
+        outside = not delay and self.is_outside(node)
+        row = row._replace(due_at=self.now + (delay or self.engine.timing.resend_ms), wake="send")
+        if outside:
+            row = self.offered(execution, node, row)
+        if self._insert(execution, row) and not delay and not outside:
             self.send(execution, node, path, row.attempt)
 
     def _insert(self, execution: Execution, row: TaskRow) -> bool:
@@ -414,6 +419,23 @@ class Settlement:
         if not inserted:
             self.refused(execution)
         return inserted
+
+    def is_outside(self, node: Node) -> bool:
+        """Whether no Celery task does it, so that outside workers are asked."""
+        return node.operator is None and not self.engine.is_celery_task(self.session, node.worker)
+
+    def offered(self, execution: Execution, node: Node, row: TaskRow) -> TaskRow:
+        """The row as outside workers find it when they poll; they are told once this is committed."""
+        queue = outside_queue(row.type, row.domain)
+        self.moves.told.add(("task", queue))
+        return row._replace(
+            queue=queue,
+            priority=execution.row(self.session).priority,
+            lease=retry.lease_ms(node.definition),
+            reason=row.reason or NO_WORKER,
+            due_at=retry.poll_deadline(node, row.scheduled),
+            wake="poll",
+        )
 
     def _fan(self, execution: Execution, fork: Node, path: Path) -> None:
         if fork.join is not None:
@@ -444,7 +466,7 @@ class Settlement:
     def _sendable(self, head: Node) -> bool:
         if head.task.start_delay:
             return False
-        return head.operator is not None or bool(self.engine.is_celery_task(self.session, head.worker))
+        return not self.is_outside(head)
 
     def send(self, execution: Execution, node: Node, path: Path, attempt: int) -> None:
         self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt))
@@ -484,6 +506,11 @@ CHILD_LOST = "the worker process that ran it was killed (out of memory, or a sig
 LOST = (WORKER_LOST, CHILD_LOST)
 """Reasons of attempts that were lost with their process: the next begins at once."""
 NO_WORKER = "no worker task of this name; waiting for an outside worker to poll it"
+
+
+def outside_queue(name: str, domain: str | None) -> str:
+    """The queue of tasks of a name for outside workers, as Conductor names it."""
+    return f"{domain}:{name}" if domain else name
 
 
 def where(execution: Execution, node: Node, path: Path) -> str:

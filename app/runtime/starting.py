@@ -38,6 +38,7 @@ class NewExecution:
     created_by: str | None = None
     event: str | None = None
     compensates: str | None = None
+    awaited: str | None = None
 
 
 def key_holder(
@@ -107,6 +108,7 @@ def _child(settlement: Settlement, parent: Execution, row: TaskRow, start: Start
         parent_id=parent.id if start.wait else None,
         parent_task_id=row.id if start.wait else None,
         task_to_domain=dump(dict(start.task_to_domain)) if start.task_to_domain else above.task_to_domain,
+        awaited=above.awaited if start.wait else None,
     )
     made = engine.new_execution(new, child_id, settlement.now)
     if start.idempotency_key is not None:

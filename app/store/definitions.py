@@ -81,6 +81,23 @@ _INSERT = Statement(
         updated=_p("now", BigInteger),
     ),
 )
+_CHANGE = Statement(
+    "change the content of a version",
+    update(workflow_def)
+    .where(workflow_def.c.name == _p("name"), workflow_def.c.version == _p("version", Integer))
+    .values(
+        program_id=_p("program_id"),
+        content=_p("content"),
+        description=_p("description"),
+        updated=_p("now", BigInteger),
+    ),
+)
+_DELETE = Statement(
+    "delete a version",
+    delete(workflow_def).where(
+        workflow_def.c.name == _p("name"), workflow_def.c.version == _p("version", Integer)
+    ),
+)
 _SET_PROGRAM = Statement(
     "tie a version to a newer program",
     update(workflow_def)
@@ -157,8 +174,22 @@ def insert_version(session: Session, **params: Any) -> None:
     session.run(_INSERT, **params)
 
 
+def change_version(session: Session, **params: Any) -> None:
+    session.run(_CHANGE, **params)
+
+
+def delete_version(session: Session, name: str, version: int) -> bool:
+    return session.run(_DELETE, name=name, version=version) == 1
+
+
 def set_program(session: Session, name: str, version: int, program_id: str, now: int) -> None:
     session.run(_SET_PROGRAM, name=name, version=version, program_id=program_id, now=now)
+
+
+def find_task_def(session: Session, name: str) -> str | None:
+    """The content of a task definition."""
+    row = session.one(_TASK_DEF, name=name)
+    return None if row is None else str(row[0])
 
 
 def task_defs(session: Session) -> dict[str, str]:

@@ -39,6 +39,7 @@ class WorkflowRow(NamedTuple):
     ended: int | None
     due_at: int | None
     compensates: str | None
+    awaited: str | None
 
 
 _COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]

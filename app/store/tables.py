@@ -78,6 +78,8 @@ workflow = Table(
     Column("due_at", BigInteger),
     # The execution that it undoes.
     Column("compensates", Text),
+    # Somebody waits for this execution, the same one or one above it: each change here is told under its id.
+    Column("awaited", Text),
 )
 # lists: newest first, all / by status / by definition (ids are ordered by time)
 Index("workflow_status_id_ix", workflow.c.status, workflow.c.id)
@@ -155,12 +157,17 @@ task = Table(
     Column("sends", Integer, nullable=False),
     Column("sub_workflow_id", Text),
     Column("domain", Text),
+    # Of a task for outside workers: its queue (`name`, or `domain:name`), its execution's priority, and how many
+    # milliseconds they have for it.
+    Column("queue", Text),
+    Column("priority", Integer, nullable=False),
+    Column("lease", BigInteger),
     Column("scheduled", BigInteger, nullable=False),
     Column("first_scheduled", BigInteger, nullable=False),
     Column("started", BigInteger),
     Column("updated", BigInteger, nullable=False),
     Column("ended", BigInteger),
-    # When somebody must look at it again, and what for: send, wait, timeout, ask.
+    # When somebody must look at it again, and what for: send, wait, timeout, ask. poll: an outside worker may have it.
     Column("due_at", BigInteger),
     Column("wake", Text),
 )
@@ -181,6 +188,15 @@ Index(
     task.c.owner,
     postgresql_where=task.c.owner.isnot(None),
     sqlite_where=task.c.owner.isnot(None),
+)
+# what an outside worker that polls is handed, in the order of priority and age; queue sizes
+Index(
+    "task_poll_ix",
+    task.c.queue,
+    task.c.priority.desc(),
+    task.c.id,
+    postgresql_where=text("wake = 'poll'"),
+    sqlite_where=text("wake = 'poll'"),
 )
 # timers, retries, timeouts and lost messages that are due
 Index(
@@ -219,6 +235,38 @@ worker = Table(
 )
 # workers that live, or should
 Index("worker_state_heartbeat_ix", worker.c.state, worker.c.heartbeat)
+
+# When an outside worker last asked for tasks of a name, in a domain ('': in none).
+poll_data = Table(
+    "poll_data",
+    metadata,
+    Column("type", Text, primary_key=True),
+    Column("domain", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("polled", BigInteger, nullable=False),
+)
+
+# Who may use the REST API: secrets and tokens are kept as SHA-256, both are 256 random bits.
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    # viewer, operator or admin
+    Column("role", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+# tokens that are over
+Index("api_token_expires_ix", api_token.c.expires)
 
 # Who did what to which execution or definition.
 audit = Table(

@@ -66,6 +66,9 @@ class TaskRow(NamedTuple):
     sends: int
     sub_workflow_id: str | None
     domain: str | None
+    queue: str | None
+    priority: int
+    lease: int | None
     scheduled: int
     first_scheduled: int
     started: int | None
@@ -102,8 +105,8 @@ def _p(name: str, type_: Any = Text) -> Any:
     return bindparam(name, type_=type_)
 
 
-_INTEGERS = {"attempt", "iteration", "retried", "polls", "sends"}
-_BIG = {"claim", "scheduled", "first_scheduled", "started", "updated", "ended", "due_at"}
+_INTEGERS = {"attempt", "iteration", "retried", "polls", "sends", "priority"}
+_BIG = {"claim", "lease", "scheduled", "first_scheduled", "started", "updated", "ended", "due_at"}
 
 
 def _type(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from app.supervisor import Addresses, UpError, run_up
 from config.settings import Settings
 
 DRIVER = "import sys; from app.supervisor import run_up; from config.settings import Settings; " + (
-    "sys.exit(run_up(Settings.from_env(), worker_concurrency=1, flower=False))"
+    "sys.exit(run_up(Settings.from_env(), worker_concurrency=1, flower=False, api=False))"
 )
 
 
@@ -40,21 +42,24 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60.0) ->
 class Up:
     """`run_up` in a thread."""
 
-    def __init__(self, settings: Settings, *, flower: bool = False, beat: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, *, flower: bool = False, beat: bool = False, api: bool = False
+    ) -> None:
         self.lines = list[str]()
         self.addresses: Addresses | None = None
         self.result: int | BaseException | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(settings, flower, beat))
+        self._thread = threading.Thread(target=self._run, args=(settings, flower, beat, api))
         self._thread.start()
 
-    def _run(self, settings: Settings, flower: bool, beat: bool) -> None:
+    def _run(self, settings: Settings, flower: bool, beat: bool, api: bool) -> None:
         try:
             self.result = run_up(
                 settings,
                 worker_concurrency=1,
                 flower=flower,
                 beat=beat,
+                api=api,
                 on_ready=lambda addresses: setattr(self, "addresses", addresses),
                 stop_event=self._stopping,
                 write=self.lines.append,
@@ -112,7 +117,7 @@ def processes_of(state_dir: Path) -> list[psutil.Process]:
 
 
 def test_all_are_ready_together_and_stop_in_order(settings: Settings, start: Callable[..., Up]) -> None:
-    up = start(flower=True, beat=True).wait_ready()
+    up = start(flower=True, beat=True, api=True).wait_ready()
     assert up.addresses is not None
     assert up.addresses.flower is not None
     host, port = up.addresses.flower.removeprefix("http://").split(":")
@@ -120,12 +125,16 @@ def test_all_are_ready_together_and_stop_in_order(settings: Settings, start: Cal
     flower.request("GET", "/api/workers")
     status = flower.getresponse().status
     flower.close()
+    assert up.addresses.api is not None
+    with urllib.request.urlopen(f"{up.addresses.api}/metadata/workflow") as answer:
+        assert json.load(answer) == []
 
     result = up.stop()
 
     assert (host, status, result) == ("127.0.0.1", 200, 0)
     assert [line for line in up.lines if line.startswith("podium") and "stopped" in line] == [
         "podium | flower stopped (0)",
+        "podium | api stopped (0)",
         "podium | beat stopped (0)",
         "podium | worker stopped (0)",
         "podium | stopped",
@@ -211,7 +220,7 @@ def test_a_worker_that_can_not_start_ends_it_with_its_name(tmp_path: Path) -> No
     lines = list[str]()
 
     with pytest.raises(UpError, match="the worker ended 3 times before it was ready"):
-        run_up(settings, flower=False, beat=False, write=lines.append)
+        run_up(settings, flower=False, beat=False, api=False, write=lines.append)
 
     assert any("No module named 'no_such_module'" in line for line in lines)
     assert processes_of(settings.state_dir) == []

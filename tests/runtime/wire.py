@@ -8,12 +8,13 @@ body is sent when all parts are in.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from celery.canvas import Signature
 
+from app.runtime.ports import Topic
 from tasks.publisher import CeleryPublisher
 from workflows.canvas import HEADER
 
@@ -66,6 +67,7 @@ class Wire(CeleryPublisher):
     def __init__(self, chords: bool, queue_of: Callable[[str], str], point: Callable[[str], None]) -> None:
         self.chords = chords
         self.queue: list[Message] = []
+        self.told: list[Topic] = []
         self._answered = 0.0
         self._queue_of = queue_of
         self._point = point
@@ -74,6 +76,10 @@ class Wire(CeleryPublisher):
 
     def ready(self) -> None:
         """A list always answers."""
+
+    def tell(self, topics: Collection[Topic]) -> None:
+        """Remember what was told."""
+        self.told.extend(sorted(topics))
 
     def take(self, index: int) -> Message:
         """Take a message out; `index` counts from the oldest and starts over at the end."""

@@ -39,6 +39,7 @@ _WORKFLOW = WorkflowRow(
     ended=None,
     due_at=None,
     compensates=None,
+    awaited=None,
 )
 _TASK = TaskRow(
     id="",
@@ -64,6 +65,9 @@ _TASK = TaskRow(
     sends=0,
     sub_workflow_id=None,
     domain=None,
+    queue=None,
+    priority=0,
+    lease=None,
     scheduled=NOW,
     first_scheduled=NOW,
     started=None,

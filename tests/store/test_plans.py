@@ -59,10 +59,10 @@ _TASKS = f"""
 {_NUMBERS.format(last=19999)}
 INSERT INTO task
     (id, workflow_id, ref, path, attempt, type, name, status, iteration, input, owner, message_id, retried,
-     polls, sends, scheduled, first_scheduled, updated, due_at)
+     polls, sends, priority, scheduled, first_scheduled, updated, due_at)
 SELECT 't' || (100000 + n), 'w' || (100000 + n / 4), 'ref' || (n % 4), '', 0, 'SIMPLE', 'work',
     CASE WHEN n / 4 % 33 = 0 AND n % 4 > 1 THEN 'IN_PROGRESS' ELSE 'COMPLETED' END,
-    0, '{{}}', CASE WHEN n / 4 % 33 = 0 AND n % 4 = 2 THEN 'worker' || (n % 5) END, 'm' || n, 0, 1, 0, n, n, n,
+    0, '{{}}', CASE WHEN n / 4 % 33 = 0 AND n % 4 = 2 THEN 'worker' || (n % 5) END, 'm' || n, 0, 1, 0, 0, n, n, n,
     CASE WHEN n / 4 % 33 = 0 AND n % 4 = 3 THEN n END
 FROM numbers
 """

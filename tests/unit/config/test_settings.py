@@ -54,6 +54,10 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_EVENT_RETENTION_SECONDS": "86400",
         "PODIUM_STATUS_SINK": "conductor:status",
         "PODIUM_WEBHOOK_SECRET": "0123456789abcdef",
+        "PODIUM_API_PORT": "8081",
+        "PODIUM_API_ADDRESS": "0.0.0.0",
+        "PODIUM_API_THREADS": "4",
+        "PODIUM_API_TOKEN_SECONDS": "60",
         "PODIUM_FLOWER_PORT": "8000",
         "PODIUM_FLOWER_ADDRESS": "0.0.0.0",
     }

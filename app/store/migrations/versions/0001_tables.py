@@ -82,6 +82,7 @@ def _workflow() -> None:
         sa.Column("ended", sa.BigInteger),
         sa.Column("due_at", sa.BigInteger),
         sa.Column("compensates", sa.Text),
+        sa.Column("awaited", sa.Text),
         sa.PrimaryKeyConstraint("id", name="workflow_pkey"),
     )
     op.create_index(
@@ -129,6 +130,9 @@ def _task() -> None:
         sa.Column("sends", sa.Integer, nullable=False),
         sa.Column("sub_workflow_id", sa.Text),
         sa.Column("domain", sa.Text),
+        sa.Column("queue", sa.Text),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("lease", sa.BigInteger),
         sa.Column("scheduled", sa.BigInteger, nullable=False),
         sa.Column("first_scheduled", sa.BigInteger, nullable=False),
         sa.Column("started", sa.BigInteger),
@@ -146,6 +150,8 @@ def _task() -> None:
     op.create_index(
         "task_sub_workflow_id_ix", "task", ["sub_workflow_id"], **_partial("sub_workflow_id IS NOT NULL")
     )
+    queue: list[Any] = ["queue", sa.text("priority DESC"), "id"]
+    op.create_index("task_poll_ix", "task", queue, **_partial("wake = 'poll'"))
     op.create_index("task_position_key", "task", ["workflow_id", "ref", "path", "attempt"], unique=True)
     op.create_table(
         "task_log",
@@ -175,6 +181,31 @@ def _around() -> None:
         sa.PrimaryKeyConstraint("id", name="worker_pkey"),
     )
     op.create_index("worker_state_heartbeat_ix", "worker", ["state", "heartbeat"])
+    op.create_table(
+        "poll_data",
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("domain", sa.Text, nullable=False),
+        sa.Column("worker", sa.Text, nullable=False),
+        sa.Column("polled", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("type", "domain", name="poll_data_pkey"),
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("secret", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="api_key_pkey"),
+    )
+    op.create_table(
+        "api_token",
+        sa.Column("token", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("token", name="api_token_pkey"),
+    )
+    op.create_index("api_token_expires_ix", "api_token", ["expires"])
     op.create_table(
         "audit",
         sa.Column("id", sa.Text, nullable=False),

@@ -1,0 +1,243 @@
+"""Outside workers: hand tasks to those that poll, and take their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from app.errors import InvalidInput, TaskIdNotFound
+from app.runtime import retry
+from app.runtime.clock import new_claim, new_id
+from app.runtime.engine import Engine
+from app.runtime.execution import Execution
+from app.runtime.payload import dump, too_large
+from app.runtime.settle import Settlement, outside_queue
+from app.store import executions, logs, outside, tasks
+from app.store.outside import Origin
+from app.store.tasks import TaskRow
+from app.store.unit_of_work import Session
+from workflows.operator import Done, Failed
+from workflows.program import Node
+from workflows.status import TaskStatus, WorkflowStatus
+
+
+class ResultStatus(StrEnum):
+    """What a worker may say of its task."""
+
+    IN_PROGRESS = "IN_PROGRESS"  #: it is to be handed out again later, or (with `extend_lease`) goes on
+    COMPLETED = "COMPLETED"  #: done
+    FAILED = "FAILED"  #: failed; the retry policy decides what follows
+    FAILED_WITH_TERMINAL_ERROR = "FAILED_WITH_TERMINAL_ERROR"  #: failed, and no other attempt will help
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """A task in the hands of an outside worker."""
+
+    row: TaskRow
+    origin: Origin
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What an outside worker answers."""
+
+    task_id: str
+    status: ResultStatus
+    output: dict[str, Any] | None = None
+    """Replaces what the task has put out; None: it stays."""
+    reason: str | None = None
+    worker: str | None = None
+    callback_after: int = 0
+    """Seconds until a task IN_PROGRESS is handed out again."""
+    extend_lease: bool = False
+    """The worker goes on with it and asks for more time."""
+    logs: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What became of a result."""
+
+    queue: str
+    ended: bool
+    """The task has ended, now or before."""
+
+
+def hand_out(engine: Engine, queue: str, worker: str, count: int = 1) -> list[HandedOut]:
+    """At most `count` tasks of a queue for a worker, the most urgent and then the oldest first. One transaction.
+
+    They are its own until their response timeout; an answer that is later than that is not taken.
+    """
+    now, owner, claim = engine.clock(), new_id(), new_claim()
+
+    def work(session: Session) -> tuple[list[TaskRow], dict[str, Origin]]:
+        # The answer of an earlier try may have been lost.
+        rows = tasks.of_owner(session, owner) if work_ran else []
+        work_ran.append(True)
+        if not rows:
+            rows = outside.hand_out(
+                session, queue=queue, worker=worker, count=count, owner=owner, claim=claim, now=now
+            )
+        return rows, outside.origins(session, {row.workflow_id for row in rows}) if rows else {}
+
+    work_ran: list[bool] = []
+    rows, origins = engine.store.transact_once(work)
+    return [_handed_out(engine, row, origins[row.workflow_id]) for row in rows]
+
+
+def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut:
+    node = engine.programs.get(origin.program_id).node(row.ref)
+    total = node.definition.total_timeout_seconds * 1000
+    if total and (row.due_at is None or row.first_scheduled + total < row.due_at):
+        # The statement does not know it: few tasks have one.
+        until = row.first_scheduled + total
+        engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
+    return HandedOut(row, origin, node)
+
+
+def update(engine: Engine, result: TaskResult) -> Updated:
+    """Take a worker's result; the flow goes on. What comes for a task that has ended is not written.
+
+    Raises:
+        TaskIdNotFound: no such task.
+        InvalidInput: the output is no JSON, or what is kept of an unfinished task is too large.
+    """
+    if result.callback_after < 0:
+        raise InvalidInput("callbackAfterSeconds must not be negative")
+    try:
+        output = None if result.output is None else orjson.loads(orjson.dumps(result.output))
+    except TypeError as error:
+        raise InvalidInput(f"the output is no JSON: {error}") from None
+    answer: list[Updated] = []
+
+    def work(settlement: Settlement) -> None:
+        answer[:] = [_update(engine, settlement, result, output)]
+
+    def witness(session: Session) -> bool:
+        row = tasks.by_id(session, result.task_id)
+        return row is not None and TaskStatus(row.status).terminal
+
+    engine.from_outside(work, witness=witness)
+    return answer[0]
+
+
+def _update(
+    engine: Engine, settlement: Settlement, result: TaskResult, output: dict[str, Any] | None
+) -> Updated:
+    session = settlement.session
+    row = tasks.by_id(session, result.task_id, lock=True)
+    if row is None:
+        raise TaskIdNotFound(result.task_id)
+    queue = outside_queue(row.type, row.domain)
+    _write_logs(settlement, row, result.logs)
+    execution = _execution(engine, session, row)
+    ended = execution is None or WorkflowStatus(execution.row(session).status).terminal
+    if TaskStatus(row.status).terminal or execution is None or ended:
+        return Updated(queue, ended=True)
+    given = output if output is not None else orjson.loads(row.output) if row.output else {}
+    if result.status is ResultStatus.IN_PROGRESS:
+        _go_on_later(settlement, execution, row, result, given)
+        return Updated(queue, ended=False)
+    settlement.outcome_of_open(execution, row, _outcome(result, given))
+    return Updated(queue, ended=True)
+
+
+def _execution(engine: Engine, session: Session, row: TaskRow) -> Execution | None:
+    found = executions.by_id(session, row.workflow_id)
+    if found is None:
+        return None
+    return Execution(found.id, found.run, engine.programs.get(found.program_id, session), found)
+
+
+def _outcome(result: TaskResult, output: dict[str, Any]) -> Done | Failed:
+    if result.status is ResultStatus.COMPLETED:
+        return Done(output, reason=result.reason)
+    terminal = result.status is ResultStatus.FAILED_WITH_TERMINAL_ERROR
+    return Failed(result.reason or "the worker gave no reason", terminal=terminal, output=output)
+
+
+def _go_on_later(
+    settlement: Settlement, execution: Execution, row: TaskRow, result: TaskResult, output: dict[str, Any]
+) -> None:
+    engine, session, now = settlement.engine, settlement.session, settlement.now
+    problem = too_large(output, engine.payload_limit)
+    if problem:
+        raise InvalidInput(f"the output of task {row.id} {problem}")
+    node = execution.program.node(row.ref)
+    given = row._replace(output=dump(output), reason=result.reason or None)
+    if row.status == TaskStatus.IN_PROGRESS and not result.extend_lease and settlement.is_outside(node):
+        if result.callback_after:
+            later = given._replace(due_at=now + result.callback_after * 1000, wake="send")
+        else:
+            later = settlement.offered(execution, node, given)
+        outside.offer(session, later, now)
+        return
+    # What waits for people or for its time goes on waiting for that.
+    due_at = retry.extended(node.definition, now, row) if node.operator is None else row.due_at
+    wake = "timeout" if node.operator is None else row.wake
+    reason = given.reason or row.reason
+    params = {"output": given.output, "reason": reason, "due_at": due_at, "wake": wake}
+    outside.sign_of_life(session, id=row.id, now=now, **params)
+
+
+def _write_logs(settlement: Settlement, row: TaskRow, lines: Sequence[str]) -> None:
+    logs.write_lines(
+        settlement.session,
+        [
+            {
+                "id": new_id(),
+                "task_id": row.id,
+                "workflow_id": row.workflow_id,
+                "created": settlement.now,
+                "level": "INFO",
+                "message": line,
+            }
+            for line in lines
+        ],
+    )
+
+
+def add_log(engine: Engine, task_id: str, line: str) -> None:
+    """Write a line to a task's log.
+
+    Raises:
+        TaskIdNotFound: no such task.
+    """
+
+    def work(settlement: Settlement) -> None:
+        row = tasks.by_id(settlement.session, task_id)
+        if row is None:
+            raise TaskIdNotFound(task_id)
+        _write_logs(settlement, row, [line])
+
+    engine.from_outside(work)
+
+
+def queue_size(engine: Engine, queue: str) -> int:
+    """How many tasks wait in a queue, counted up to `app.store.outside.COUNTED`."""
+    return engine.store.read(lambda s: outside.size(s, queue))
+
+
+def queue_sizes(engine: Engine) -> dict[str, int]:
+    """The size of each queue in which tasks wait."""
+
+    def work(session: Session) -> dict[str, int]:
+        return {queue: outside.size(session, queue) for queue in outside.queues(session)}
+
+    return engine.store.read(work)
+
+
+def pending(engine: Engine, queue: str, start: int = 0, count: int = 100) -> list[TaskRow]:
+    """Tasks that wait in a queue, in the order in which they are handed out."""
+    return engine.store.read(lambda s: outside.pending(s, queue, count, start))
+
+
+def poll_data(engine: Engine, name: str | None = None) -> list[outside.PollRow]:
+    """When workers last asked for tasks of a name (None: of any), by domain."""
+    return engine.store.read(lambda s: outside.polls(s, name))

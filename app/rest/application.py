@@ -1,0 +1,102 @@
+"""The FastAPI application of one API process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+
+from app.bootstrap import Heartbeat, Process
+from app.rest import errors
+from app.rest.access import Access
+from app.rest.context import Context, run
+from app.rest.errors import Refused
+from app.rest.route import ANYBODY, router
+from app.rest.routes import metadata, tasks, token, workflows
+from app.runtime.clock import new_id
+from app.runtime.ports import Owner
+from config.settings import Settings
+from tasks.news import NewsListener
+from workflows.errors import PodiumError
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/api"
+ROUTERS = (metadata.routes, tasks.routes, token.routes, workflows.routes)
+_WRITE_POLLS_SECONDS = 1.0
+
+
+def create_app(process: Process, *, loopback: bool = True) -> FastAPI:
+    """The application on a Podium of this process. `loopback`: it listens on this machine only."""
+    context = Context(process, Access(process.engine, loopback=loopback))
+    app = FastAPI(
+        title="Podium",
+        version="1",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api-docs.json",
+    )
+    app.state.podium = context
+    errors.install(app)
+    api = APIRouter(prefix=PREFIX)
+    for each in ROUTERS:
+        api.include_router(each)
+    api.include_router(_rest())
+    app.include_router(api)
+    return app
+
+
+def _rest() -> APIRouter:
+    """What is left over answers in JSON, whatever is mounted elsewhere."""
+    rest = router("rest")
+
+    @rest.api_route(
+        "/{path:path}",
+        methods=["GET", "POST", "PUT", "DELETE", "PATCH"],
+        include_in_schema=False,
+        openapi_extra=ANYBODY,
+    )
+    def unknown(path: str) -> None:
+        raise Refused(404, f"there is no /api/{path} with this method; /api-docs lists what there is")
+
+    return rest
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.podium
+    settings: Settings = context.engine.settings
+    anyio.to_thread.current_default_thread_limiter().total_tokens = settings.api_threads
+    owner = Owner(new_id(), f"api@{socket.gethostname()}")
+    heartbeat = Heartbeat(context.process, owner, lambda: (settings.api_threads, [], []))
+    heartbeat.start()
+    context.engine.resident = owner
+    context.hub.open()
+    listener = NewsListener(context.process.app, context.hub.heard)
+    listener.start()
+    writer = asyncio.create_task(_write_polls(context))
+    try:
+        yield
+    finally:
+        context.hub.close()
+        writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writer
+        context.engine.resident = None
+        await run(listener.stop)
+        await run(heartbeat.stop)
+
+
+async def _write_polls(context: Context) -> None:
+    while True:
+        await asyncio.sleep(_WRITE_POLLS_SECONDS)
+        try:
+            await run(context.polls.write, context.engine)
+        except PodiumError as error:
+            logger.warning("polls are written later: %s", error, extra={"event": "polls_late"})

@@ -1,0 +1,1 @@
+"""One module for each family of paths, as Conductor's controllers have them."""

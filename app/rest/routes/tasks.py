@@ -1,0 +1,201 @@
+"""Tasks and the workers that poll for them: /tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from pydantic import BeforeValidator
+
+from app.operations import outside, query
+from app.operations.conductor import get_task, handed_out_document
+from app.operations.outside import HandedOut, ResultStatus, TaskResult
+from app.rest.bodies import ExecLog, InPath, OptionalText, TaskResultBody
+from app.rest.context import Context, EngineHere, Here, run
+from app.rest.errors import Refused
+from app.rest.replies import Json, Text, nothing
+from app.rest.route import OPERATOR, router
+from app.runtime.settle import outside_queue
+from app.store.outside import PollRow
+
+routes = router("tasks", "/tasks")
+LONGEST_POLL_MS = 5_000
+MOST_AT_ONCE = 1_000
+SHORT_POLL_SECONDS = 0.1
+_LONGEST_LINE = 64 * 1024
+_ANONYMOUS = "unknown"
+
+Milliseconds = Annotated[
+    int, BeforeValidator(lambda value: 100 if value in ("", "None") else value), Query(ge=0)
+]
+Count = Annotated[int, BeforeValidator(lambda value: 1 if value in ("", "None") else value), Query(ge=1)]
+
+
+async def _poll(
+    here: Context, name: str, worker: str | None, domain: str | None, count: int, seconds: float
+) -> list[HandedOut]:
+    queue, who = outside_queue(name, domain), worker or _ANONYMOUS
+    here.polls.note(name, domain, who)
+    engine = here.engine
+
+    async def look() -> list[HandedOut]:
+        return await run(outside.hand_out, engine, queue, who, count)
+
+    return await here.hub.take(queue, seconds, look, count)
+
+
+@routes.get("/poll/batch/{tasktype}", openapi_extra=OPERATOR)
+async def batch_poll(
+    here: Here,
+    tasktype: InPath,
+    workerid: OptionalText = None,
+    domain: OptionalText = None,
+    count: Count = 1,
+    timeout: Milliseconds = 100,
+) -> Response:
+    """Hand out at most `count` tasks; waits up to `timeout` milliseconds for the first."""
+    if timeout > LONGEST_POLL_MS:
+        raise Refused(400, "Long Poll Timeout value cannot be more than 5 seconds")
+    found = await _poll(here, tasktype, workerid, domain, min(count, MOST_AT_ONCE), timeout / 1000)
+    return Json([handed_out_document(here.engine, task) for task in found])
+
+
+@routes.get("/poll/{tasktype}", openapi_extra=OPERATOR)
+async def poll(
+    here: Here, tasktype: InPath, workerid: OptionalText = None, domain: OptionalText = None
+) -> Response:
+    """Hand out a task; 204 when there is none."""
+    found = await _poll(here, tasktype, workerid, domain, 1, SHORT_POLL_SECONDS)
+    return Json(handed_out_document(here.engine, found[0])) if found else nothing(204)
+
+
+@routes.post("")
+def update(engine: EngineHere, result: TaskResultBody) -> Response:
+    """Take a worker's result; answers the id of the task."""
+    outside.update(engine, result_of(result))
+    return Text(result.task_id)
+
+
+@routes.post("/update-v2")
+def update_and_poll(engine: EngineHere, result: TaskResultBody) -> Response:
+    """Take a worker's result, and hand it the next task of the same queue; 204 when there is none."""
+    updated = outside.update(engine, result_of(result))
+    if not updated.ended:
+        return nothing(204)
+    found = outside.hand_out(engine, updated.queue, result.worker_id or _ANONYMOUS)
+    return Json(handed_out_document(engine, found[0])) if found else nothing(204)
+
+
+@routes.get("/queue/sizes")
+def queue_sizes(engine: EngineHere, taskType: Annotated[list[str] | None, Query()] = None) -> Response:
+    """How many tasks of each name wait for outside workers."""
+    if not taskType:
+        return Json(outside.queue_sizes(engine))
+    return Json({name: outside.queue_size(engine, name) for name in taskType[:MOST_AT_ONCE]})
+
+
+@routes.get("/queue/size")
+def queue_size(
+    engine: EngineHere, taskType: Annotated[str, Query(max_length=255)], domain: OptionalText = None
+) -> Response:
+    """How many tasks of a name, in a domain, wait for outside workers."""
+    return Json(outside.queue_size(engine, outside_queue(taskType, domain)))
+
+
+@routes.get("/queue/all")
+def all_queues(engine: EngineHere) -> Response:
+    """How many tasks wait for outside workers in each queue."""
+    return Json(outside.queue_sizes(engine))
+
+
+@routes.get("/queue/all/verbose")
+def all_queues_verbose(engine: EngineHere) -> Response:
+    """As /queue/all, in Conductor's shards."""
+    sizes = outside.queue_sizes(engine)
+    return Json({queue: {"a": {"size": size, "uacked": 0}} for queue, size in sizes.items()})
+
+
+@routes.get("/queue/polldata")
+def poll_data(here: Here, taskType: Annotated[str, Query(max_length=255)]) -> Response:
+    """When workers last polled for tasks of a name, by domain."""
+    here.polls.write(here.engine)
+    return Json([_poll_document(row) for row in outside.poll_data(here.engine, taskType)])
+
+
+@routes.get("/queue/polldata/all")
+def all_poll_data(here: Here) -> Response:
+    """When workers last polled, by name and domain."""
+    here.polls.write(here.engine)
+    return Json([_poll_document(row) for row in outside.poll_data(here.engine)])
+
+
+@routes.post("/queue/requeue/{tasktype}")
+def requeue(engine: EngineHere, tasktype: InPath) -> Response:
+    """Conductor puts tasks back into a queue that lost them; here the table is the queue, and nothing is lost.
+    Answers how many wait."""
+    return Text(str(outside.queue_size(engine, tasktype)))
+
+
+@routes.post("/{task_id}/log")
+async def add_log(request: Request, here: Here, task_id: InPath) -> Response:
+    """Write a line to a task's log: the body is the bare text, or a JSON string."""
+    text = (await request.body()).decode("utf-8", "replace")[:_LONGEST_LINE]
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        text = text[1:-1]
+    await run(outside.add_log, here.engine, task_id, text.replace("\0", ""))
+    return nothing()
+
+
+@routes.get("/{task_id}/log")
+def get_log(engine: EngineHere, task_id: InPath) -> Response:
+    """A task's log; 204 when it has none."""
+    found = query.get_task_log(engine, task_id)
+    if not found:
+        return nothing(204)
+    return Json([{"log": line, "taskId": task_id, "createdTime": at} for at, _level, line in found])
+
+
+@routes.get("/{task_id}")
+def get(engine: EngineHere, task_id: InPath) -> Response:
+    """A task."""
+    return Json(get_task(engine, task_id))
+
+
+def result_of(body: TaskResultBody) -> TaskResult:
+    """A worker's result.
+
+    Raises:
+        Refused: its status is none that a worker may give.
+    """
+    lines = [line.log if isinstance(line, ExecLog) else line for line in body.logs or []]
+    return TaskResult(
+        task_id=body.task_id,
+        status=status_of(body.status),
+        output=body.output_data,
+        reason=body.reason_for_incompletion,
+        worker=body.worker_id,
+        callback_after=body.callback_after_seconds or 0,
+        extend_lease=bool(body.extend_lease),
+        logs=[line[:_LONGEST_LINE] for line in lines[:MOST_AT_ONCE] if line],
+    )
+
+
+def status_of(text: str) -> ResultStatus:
+    """A status that a worker may give.
+
+    Raises:
+        Refused: it is another.
+    """
+    try:
+        return ResultStatus(text)
+    except ValueError:
+        raise Refused(400, f"status {text!r} can't be set; it is one of {', '.join(ResultStatus)}") from None
+
+
+def _poll_document(row: PollRow) -> dict[str, Any]:
+    return {
+        "queueName": row.type,
+        "domain": row.domain or None,
+        "workerId": row.worker,
+        "lastPollTime": row.polled,
+    }
