@@ -54,7 +54,6 @@ ERRORS = {
     "StoreError": UNAVAILABLE,
     "EventNotPublished": UNAVAILABLE,
     "BrokerUnavailable": UNAVAILABLE,
-    "EventNotPublished": UNAVAILABLE,
     "EmbeddedUnavailable": UNAVAILABLE,
     "UpError": UNAVAILABLE,
 }

@@ -17,7 +17,7 @@ from app.rest.access import Access
 from app.rest.context import Context, run
 from app.rest.errors import Refused
 from app.rest.route import ANYBODY, router
-from app.rest.routes import metadata, tasks, token, workflows
+from app.rest.routes import control, metadata, search, tasks, token, workflows
 from app.runtime.clock import new_id
 from app.runtime.ports import Owner
 from config.settings import Settings
@@ -27,7 +27,15 @@ from workflows.errors import PodiumError
 logger = logging.getLogger(__name__)
 
 PREFIX = "/api"
-ROUTERS = (metadata.routes, tasks.routes, token.routes, workflows.routes)
+ROUTERS = (
+    metadata.routes,
+    search.routes,
+    tasks.routes,
+    token.routes,
+    workflows.routes,
+    control.routes,
+)
+"""In this order a path finds its route: what is written out before what is a parameter."""
 _WRITE_POLLS_SECONDS = 1.0
 
 
