@@ -111,7 +111,7 @@ def test_executions_are_found_by_conditions(api: Api) -> None:
     running = api.start("one", correlationId="c1")
     done = api.start("done", correlationId="c2")
 
-    def found(query: str, **params: object) -> list[str]:
+    def found(query: str, **params: str) -> list[str]:
         answer = api.get("/workflow/search", params={"query": query, **params}).json()
         assert answer["totalHits"] == len(answer["results"])
         return [row["workflowId"] for row in answer["results"]]

@@ -37,8 +37,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: Postgres) -> str:
     """The name of a migrated PostgreSQL database to copy."""
-    _migrated(postgres_server.create(_TEMPLATE))
-    return _TEMPLATE
+    # Other packages' tests take these fixtures over, and have a template of their own then.
+    name = f"{_TEMPLATE}_{next(_numbers)}"
+    _migrated(postgres_server.create(name))
+    return name
 
 
 @pytest.fixture
