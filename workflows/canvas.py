@@ -86,7 +86,7 @@ def fan(order: Order, fork: Node, path: Path, whole: bool) -> list[Signature]:
 
 def compile_canvas(order: Order, node: Node, path: Path, attempt: int = 0) -> Signature:
     """The canvas of the next segment: a step, a chain, or the chord (group) of a fork."""
-    if node.operator is None or node.operator.contains != "branches":
+    if node.operator is None or node.operator.contains != "branches" or not node.children:
         return _chained(segment(order, node, path, attempt))
     whole = order.chords and node.join is not None and node.join.whole
     header = fan(order, node, path, whole)
@@ -107,7 +107,7 @@ def _canvases(order: Order, container: Container) -> Iterator[tuple[Node, Signat
         node = container.nodes[index]
         canvas = compile_canvas(order, node, path)
         yield node, canvas
-        forks = node.operator is not None and node.operator.contains == "branches"
+        forks = node.operator is not None and node.operator.contains == "branches" and bool(node.children)
         # The chord's body is the JOIN already.
         length = (2 if node.join else 1) if forks else len(segment(order, node, path))
         for covered in container.nodes[index : index + length]:
@@ -117,10 +117,12 @@ def _canvases(order: Order, container: Container) -> Iterator[tuple[Node, Signat
 
 
 def _straight(node: Node) -> Iterator[Node]:
-    """What follows in a straight line; a fork is a canvas of its own."""
+    """What follows in a straight line."""
     while not _ends_segment(node) and isinstance(node.after, Node):
         node = node.after
-        if node.operator is not None and node.operator.contains == "branches":
+        # A fork is a canvas of its own; what is rewritten is not known by the time that a chain is made.
+        forks = node.operator is not None and node.operator.contains == "branches"
+        if forks or node.rewriter is not None:
             return
         yield node
 

@@ -100,6 +100,14 @@ class OperatorError(PodiumError):
     """An operator can't be registered or found."""
 
 
+class DuplicateReference(PodiumError):
+    """Two tasks of one workflow have the same taskReferenceName. Attribute: `ref`."""
+
+    def __init__(self, ref: str) -> None:
+        self.ref = ref
+        super().__init__(f"the reference {ref!r} is that of another task; each task needs its own")
+
+
 class IncompleteOperator(OperatorError):
     """An operator class lacks a part of the contract."""
 

@@ -268,6 +268,11 @@ class WorkflowTask(Document):
     rate_limited: bool | None = None
     cache_config: CacheConfig | None = None
     on_state_change: dict[str, list[StateChangeEvent]] = {}
+    became: str | None = None
+    """Podium's own, in what a DYNAMIC has become: the name of the worker task."""
+    input_expression: str | None = None
+    """Podium's own, in a branch of a dynamic fork: an expression that yields further input, which is data and not
+    evaluated again."""
     compensation: list[WorkflowTask] = []
     """Podium's own: the tasks that undo this one, run when it has completed and the execution then fails, times out
     or is terminated. See `workflows/compensation.py`."""

@@ -74,6 +74,8 @@ class Step:
     now_ms: int = 0
     """The runtime's clock, milliseconds since the epoch (UTC)."""
     variables: Mapping[str, Json] = field(default_factory=dict)
+    again: bool = False
+    """For a `rewritten` task: whether one of its type stands before it in the definition."""
 
 
 # --- what an operator may answer -------------------------------------------------------------------------------
@@ -151,6 +153,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """Finished: an event leaves with the transaction that says so."""
+
+    sink: str
+    payload: Mapping[str, Json] = field(default_factory=dict)
+    """What the runtime completes with the execution's id, name, version and correlation id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """End the whole execution with `status`; what is still open is cancelled."""
 
@@ -170,7 +181,7 @@ class Failed:
     """Overrides the status (JOIN: CANCELED). None: FAILED, or FAILED_WITH_TERMINAL_ERROR when `terminal`."""
 
 
-Outcome = Done | Branch | Repeat | Fan | Wait | Again | Start | Finish | Failed
+Outcome = Done | Branch | Repeat | Fan | Wait | Again | Start | Publish | Finish | Failed
 
 
 # --- the contract ----------------------------------------------------------------------------------------------
@@ -234,6 +245,9 @@ class Operator:
     children ends it always.)"""
     retried: ClassVar[bool] = True
     """Whether the retry policy of its task definition applies (Conductor never retries the built-in control flow)."""
+    rewritten: ClassVar[bool] = False
+    """What it is to do is known only when the flow reaches it: `rewrite` then says what stands in its place. (In
+    the program of that execution; its definition stays as it was registered.)"""
 
     def parse(self, task: WorkflowTask) -> Spec:
         """The operator's own fields of this task.
@@ -257,6 +271,14 @@ class Operator:
     def children(self, task: WorkflowTask) -> Mapping[str, Sequence[WorkflowTask]]:
         """The task lists inside this task by label (the path below the task: `decisionCases.gift`, `forkTasks[0]`)."""
         return {}
+
+    def source(self, task: WorkflowTask, given: dict[str, Json]) -> dict[str, Json]:
+        """What the recorded input is made of, expressions in it not evaluated yet; `given` is inputParameters."""
+        return given
+
+    def rewrite(self, step: Step) -> WorkflowTask | Failed:
+        """What stands in the place of a `rewritten` task from now on, under the same reference."""
+        raise NotImplementedError
 
     def needs(self, task: WorkflowTask) -> Sequence[str]:
         """References whose `TaskView` the operator wants in `step.tasks`."""

@@ -13,7 +13,9 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 import orjson
+from pydantic import ValidationError
 
+from workflows.errors import DuplicateReference
 from workflows.expressions import Template
 from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Operator, Spec, is_operator, operator_of
@@ -36,6 +38,9 @@ class Node:
     depth: int
     """How many loops are around it: the length of its path."""
     operator: Operator | None
+    """None: a worker task."""
+    rewriter: Operator | None
+    """Says what stands here, each time that the flow reaches it."""
     spec: Spec | None
     template: Template
     definition: TaskDef
@@ -66,7 +71,7 @@ class Node:
     @property
     def worker(self) -> str:
         """The name that a worker registers for it."""
-        return self.task.name if self.task.type == "SIMPLE" else self.task.type
+        return self.task.became or (self.task.name if self.task.type == "SIMPLE" else self.task.type)
 
     @property
     def reads(self) -> frozenset[tuple[str, str | None]]:
@@ -119,6 +124,7 @@ class Program:
         "compensable",
         "compensates",
         "definition",
+        "dynamic",
         "id",
         "loose",
         "nodes",
@@ -148,6 +154,8 @@ class Program:
         self.permissive = any(node.task.permissive for node in self.nodes.values())
         self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
         """Whether an execution of it may leave something to undo."""
+        self.dynamic = any(node.rewriter is not None for node in self.nodes.values())
+        """Whether an execution of it may go on with another program, in which tasks are rewritten."""
         self.loose = any(node.join is not None and not node.join.whole for node in self.nodes.values())
 
     def content(self) -> bytes:
@@ -172,6 +180,30 @@ class Program:
     def node(self, ref: str) -> Node:
         return self.nodes[ref]
 
+    def rewritten(self, ref: str, task: WorkflowTask, known: Mapping[str, TaskDef]) -> Program:
+        """The program in which `task` stands in the place of `ref`; the JOIN of a fork waits for its branches.
+
+        known: task definitions, for the names that this program has not got.
+
+        Raises:
+            DuplicateReference: a reference inside of `task` is that of another task.
+            pydantic.ValidationError: a field of an operator in `task` is missing or malformed.
+        """
+        old = self.nodes[ref]
+        changes = {ref: task}
+        if old.join is not None:
+            ends = [branch[-1].task_reference_name for branch in task.fork_tasks]
+            changes[old.join.ref] = old.join.task.model_copy(update={"join_on": ends})
+        inside = [inner.task_reference_name for inner in _all_tasks([task])][1:]
+        below = {inner.ref for child in old.children.values() for inner in _below(child)}
+        seen = set(self.nodes) - below
+        for name in inside:
+            if name in seen:
+                raise DuplicateReference(name)
+            seen.add(name)
+        definition = self.definition.model_copy(update={"tasks": _replaced(self.definition.tasks, changes)})
+        return Program(definition, {**known, **self.task_defs}, self.compensates)
+
     def first(self) -> Next:
         """What an execution begins with."""
         return first_of(self.root, WORKFLOW_END)
@@ -191,12 +223,14 @@ class Program:
         return container
 
     def _node(self, task: WorkflowTask, container: Container, index: int, loops: tuple[str, ...]) -> Node:
-        operator = operator_of(task.type) if is_operator(task.type) else None
+        known_operator = operator_of(task.type) if is_operator(task.type) else None
+        operator = None if task.became else known_operator
         known = task.task_definition or self.task_defs.get(task.name)
         default = DEFAULT_OPERATOR if operator else DEFAULT_WORKER_TASK
-        template = Template.compile(task.input_parameters).with_defaults(
-            known.input_template if known else {}
-        )
+        source = task.input_parameters if operator is None else operator.source(task, task.input_parameters)
+        template = Template.compile(source).with_defaults(known.input_template if known else {})
+        if task.input_expression is not None:
+            template = Template.object({GIVEN: template, MORE: Template.compile(task.input_expression)})
         if task.sub_workflow_param is not None:
             template = _sub_workflow_template(task.sub_workflow_param, template)
         return Node(
@@ -205,7 +239,8 @@ class Program:
             index=index,
             depth=len(loops),
             operator=operator,
-            spec=operator.parse(task) if operator else None,
+            rewriter=known_operator if known_operator is not None and known_operator.rewritten else None,
+            spec=_spec(known_operator, task) if known_operator else None,
             template=template,
             definition=known or default,
             instant=operator.is_instant(task) if operator else False,
@@ -222,7 +257,8 @@ class Program:
         if fork is not None and fork.operator is not None and fork.operator.contains == "branches":
             fork.join = join
             ends = {branch.nodes[-1].ref for branch in fork.children.values() if branch.nodes}
-            join.whole = ends == set(join.task.join_on)
+            # What a dynamic fork has become names its JOIN's tasks; before that there are none.
+            join.whole = ends == set(join.task.join_on) or not fork.children
             if join.whole:
                 join.inside = frozenset(
                     inner.ref for branch in fork.children.values() for inner in _below(branch)
@@ -230,6 +266,16 @@ class Program:
         if not join.whole:
             for ref in inside:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
+
+
+def _spec(operator: Operator, task: WorkflowTask) -> Spec | None:
+    try:
+        return operator.parse(task)
+    except ValidationError:
+        # What its inputParameters lack may be among the data that a dynamic fork gives it.
+        if task.input_expression is None:
+            raise
+        return None
 
 
 def _sub_workflow_template(param: SubWorkflowParams, given: Template) -> Template:
@@ -245,6 +291,32 @@ def _sub_workflow_template(param: SubWorkflowParams, given: Template) -> Templat
         "priority": param.priority,
     } | ({} if param.compensates is None else {"compensates": param.compensates})
     return Template.object({k: Template.compile(v) for k, v in fields.items()} | {"workflowInput": given})
+
+
+GIVEN, MORE = "podium.given", "podium.more"
+"""Keys of an input that is made of inputParameters and of the value of `inputExpression`."""
+
+
+def merged(given: dict[str, Any]) -> dict[str, Any]:
+    """An input whose two parts have been evaluated, as one; what is no object is its `input`, as in Conductor."""
+    more = given[MORE]
+    return {**given[GIVEN], **(more if isinstance(more, dict) else {"input": more})}
+
+
+def _replaced(tasks: Sequence[WorkflowTask], changes: Mapping[str, WorkflowTask]) -> list[WorkflowTask]:
+    return [changes.get(task.task_reference_name) or _replaced_inside(task, changes) for task in tasks]
+
+
+def _replaced_inside(task: WorkflowTask, changes: Mapping[str, WorkflowTask]) -> WorkflowTask:
+    if not is_operator(task.type) or not operator_of(task.type).children(task):
+        return task
+    lists: dict[str, Any] = {
+        "decision_cases": {case: _replaced(inner, changes) for case, inner in task.decision_cases.items()},
+        "default_case": _replaced(task.default_case, changes),
+        "fork_tasks": [_replaced(branch, changes) for branch in task.fork_tasks],
+        "loop_over": _replaced(task.loop_over, changes),
+    }
+    return task.model_copy(update={name: inner for name, inner in lists.items() if inner})
 
 
 def _may_be_undone(node: Node) -> bool:

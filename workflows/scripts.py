@@ -74,6 +74,11 @@ def jq_problem(program: str) -> str | None:
     return _problem(interpreters.JQ_SYNTAX, program)
 
 
+def as_case(value: Any) -> str:
+    """The text that the result of an evaluation is compared with: its JSON, a text as it is."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def evaluator_problem(evaluator: str) -> str | None:
     """Why there is no such evaluator, or None."""
     if evaluator == VALUE_PARAM or evaluator in JAVASCRIPT:

@@ -31,6 +31,7 @@ ERRORS = {
     "WaitTimeout": NOT_COMPLETED,
     "DemoError": NOT_COMPLETED,
     "DefinitionError": BAD_INPUT,
+    "DuplicateReference": BAD_INPUT,
     "ExpressionError": BAD_INPUT,
     "ScriptError": BAD_INPUT,
     "OperatorError": BAD_INPUT,

@@ -51,6 +51,8 @@ def ask(settlement: Settlement, execution: Execution, join: Node, path: Path) ->
     row = tasks.lock_latest(session, execution.id, join.ref, path_text(path))
     if row is None or row.status != TaskStatus.IN_PROGRESS:
         return False
+    settlement.engine.refresh(session, execution)
+    join = execution.program.node(join.ref)
     low, high = path_text(path), path_text(path) + "9" * 64
     if join.inside and tasks.any_live(session, execution.id, join.inside, low, high):
         return False

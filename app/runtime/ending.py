@@ -30,6 +30,7 @@ _FAILED_ROWS = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
 def reached(settlement: Settlement, execution: Execution) -> None:
     """The workflow's own list has ended."""
     session = settlement.session
+    settlement.engine.refresh(session, execution)
     if execution.program.loose or execution.run > 1:
         executions.by_id(session, execution.id, lock=True)
         if tasks.any_open(session, execution.id):

@@ -30,7 +30,7 @@ from app.store.unit_of_work import Session, Store
 from config.settings import Settings
 from workflows.canvas import Order, celery_name
 from workflows.errors import PodiumError
-from workflows.model import TaskDef, WorkflowDef
+from workflows.model import TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Failed, Outcome, Start
 from workflows.program import Node, Path, Program
 from workflows.status import TaskStatus, WorkflowStatus
@@ -372,6 +372,32 @@ class Engine:
     def known_task_defs(self, session: Session) -> dict[str, TaskDef]:
         """All registered task definitions by name."""
         return {n: TaskDef.model_validate_json(c) for n, c in definitions.task_defs(session).items()}
+
+    def rewrite(
+        self, session: Session, execution: Execution, ref: str, task: WorkflowTask, now: int
+    ) -> Program:
+        """Let an execution go on with a program in which `task` stands in the place of `ref`.
+
+        Raises:
+            DuplicateReference, pydantic.ValidationError: it can't stand there; nothing is written.
+        """
+        # Two branches may come to this at one time: each builds on what the other has made.
+        row = executions.by_id(session, execution.id, lock=True)
+        assert row is not None
+        before = self.programs.get(row.program_id, session)
+        after = before.rewritten(ref, task, self.known_task_defs(session))
+        if after.id != before.id:
+            definitions.store_program(session, after.id, after.content().decode(), now)
+            executions.set_program(session, execution.id, after.id)
+        execution.forget_row()
+        execution.program = self.programs.put(after)
+        return after
+
+    def refresh(self, session: Session, execution: Execution) -> None:
+        """See to it that `execution` has the program that it goes on with; its message may be older."""
+        if execution.program.dynamic:
+            execution.forget_row()
+            execution.program = self.programs.get(execution.row(session).program_id, session)
 
     def start_failure_workflow(
         self,

@@ -15,7 +15,7 @@ from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
 from app.store.unit_of_work import Session
 from workflows.jsonpaths import ANY_ROOT
-from workflows.program import Node, Path, Program
+from workflows.program import Node, Path, Program, merged
 from workflows.status import TaskStatus
 
 Reader = Callable[[Callable[[Session], Any]], Any]
@@ -91,6 +91,11 @@ class Execution:
             given: dict[str, Any] = node.template.resolve({})
         else:
             given = node.template.resolve(self.context(session, node.reads, node, path, task_id))
+        if node.task.input_expression is not None:
+            if node.task.sub_workflow_param is None:
+                given = merged(given)
+            else:
+                given["workflowInput"] = merged(given["workflowInput"])
         if node.task.sub_workflow_param is not None:
             inline = node.task.sub_workflow_param.workflow_definition
             if isinstance(inline, dict):

@@ -14,6 +14,7 @@ import orjson
 
 from app.runtime import arrivals, compensation, ending, resumption, retry, starting
 from app.runtime.clock import new_claim, new_id
+from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.loops import loop_output
@@ -25,6 +26,7 @@ from app.store import executions, tasks
 from app.store.tasks import Position, TaskRow
 from app.store.unit_of_work import Session
 from workflows.canvas import celery_name
+from workflows.errors import DuplicateReference
 from workflows.operator import (
     Again,
     Branch,
@@ -33,6 +35,7 @@ from workflows.operator import (
     Fan,
     Finish,
     Outcome,
+    Publish,
     Repeat,
     Start,
     Wait,
@@ -68,6 +71,7 @@ class Settlement:
     def outcome(self, held: Held, outcome: Outcome) -> None:
         """Write down the outcome of a claimed attempt, unless the claim is gone."""
         execution, node, path, row = held.execution, held.node, held.path, held.row
+        outcome, then = self._with_effect(held, outcome)
         outcome = self.checked(execution, node, path, outcome)
         if isinstance(outcome, Failed):
             self._fail(execution, node, path, row, outcome, held.claim)
@@ -75,10 +79,39 @@ class Settlement:
         if not self._write(held, outcome):
             self.moves.stale = True
             return
+        if then is not None:
+            then()
         if isinstance(outcome, Done) and outcome.variables:
             self.set_variables(execution, outcome.variables)
         self._remember(held, outcome)
         self._todo.append(lambda: self._go_on(execution, node, path, row, outcome))
+
+    def _with_effect(self, held: Held, outcome: Outcome) -> tuple[Outcome, Todo | None]:
+        """What is written down, and what else is done in this transaction once it is."""
+        execution, node = held.execution, held.node
+        match outcome:
+            case Publish(sink=sink):
+                name, payload = self._event(execution, node, sink, outcome.payload)
+                ended = Wait(None, OUTSIDE, payload) if node.task.async_complete else Done(payload)
+                return ended, lambda: announce(self.session, name, payload, self.now)
+            case Done(status=TaskStatus.COMPLETED) if node.operator is None and node.task.async_complete:
+                return Wait(None, OUTSIDE, outcome.output), None
+        return outcome, None
+
+    def _event(
+        self, execution: Execution, node: Node, sink: str, given: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """The name and the payload of an event, as Conductor makes them."""
+        row = execution.row(self.session)
+        provider, _, address = sink.partition(":")
+        name = f"{provider}:{row.name}:{address or node.ref}" if provider == "conductor" else sink
+        own = {
+            "workflowInstanceId": row.id,
+            "workflowType": row.name,
+            "workflowVersion": row.version,
+            "correlationId": row.correlation_id,
+        }
+        return name, {**given, **own, "event_produced": name}
 
     def _write(self, held: Held, outcome: Outcome) -> bool:
         """Compare-and-swap on the claim; False: it is gone."""
@@ -365,16 +398,57 @@ class Settlement:
             row = row._replace(attempt=before.attempt + 1, retried_id=before.id)
         problem = too_large(given, self.engine.payload_limit)
         if problem:
-            failed = row._replace(status=TaskStatus.IN_PROGRESS, claim=new_claim(), input="{}")
-            if self._insert(execution, failed):
-                why = Failed(f"the input of {node.ref} {problem}", terminal=True)
-                self._fail(execution, node, path, failed, why, failed.claim)
-        elif node.instant:
+            why = Failed(f"the input of {node.ref} {problem}", terminal=True)
+            self._fail_reached(execution, node, path, row._replace(input="{}"), why)
+        elif node.rewriter is not None:
+            self._rewrite(execution, node, path, row, given, before)
+        else:
+            self._make_ready(execution, node, path, row, given, before)
+
+    def _make_ready(
+        self,
+        execution: Execution,
+        node: Node,
+        path: Path,
+        row: TaskRow,
+        given: dict[str, Any],
+        before: Position | None,
+    ) -> None:
+        if node.instant:
             self._decide(execution, node, path, row, given)
         elif (before or not node.task.start_delay) and self.may_run(node):
             self._claim_here(execution, node, path, row, given)
         else:
             self._schedule(execution, node, path, row)
+
+    def _fail_reached(self, execution: Execution, node: Node, path: Path, row: TaskRow, why: Failed) -> None:
+        failed = row._replace(status=TaskStatus.IN_PROGRESS, claim=new_claim())
+        if self._insert(execution, failed):
+            self._fail(execution, node, path, failed, why, failed.claim)
+
+    def _rewrite(
+        self,
+        execution: Execution,
+        node: Node,
+        path: Path,
+        row: TaskRow,
+        given: dict[str, Any],
+        before: Position | None,
+    ) -> None:
+        """Put in the place of a task what its input says, and go on with that."""
+        assert node.rewriter is not None
+        step = step_of(self.session, Held(execution, node, path, row, new_claim(), given), self.now)
+        made = node.rewriter.rewrite(step)
+        if not isinstance(made, Failed):
+            try:
+                node = self.engine.rewrite(self.session, execution, node.ref, made, self.now).node(node.ref)
+            except (DuplicateReference, ValueError) as error:
+                made = Failed(f"{node.ref} can't become what its input says: {error}", terminal=True)
+            else:
+                row = row._replace(type=node.kind, name=node.task.name)
+                self._make_ready(execution, node, path, row, given, before)
+                return
+        self._fail_reached(execution, node, path, row, made)
 
     def _decide(
         self, execution: Execution, node: Node, path: Path, row: TaskRow, given: dict[str, Any]
@@ -441,6 +515,8 @@ class Settlement:
         if fork.join is not None:
             self.reach(execution, fork.join, path)
         heads = [child.nodes[0] for child in fork.children.values() if child.nodes]
+        if not heads:
+            return
         alone = [head for head in heads if not self._sendable(head)]
         rows = []
         for head in heads:
@@ -505,6 +581,7 @@ WORKER_LOST = "the worker that ran it died"
 CHILD_LOST = "the worker process that ran it was killed (out of memory, or a signal)"
 LOST = (WORKER_LOST, CHILD_LOST)
 """Reasons of attempts that were lost with their process: the next begins at once."""
+OUTSIDE = "waiting to be completed from outside"
 NO_WORKER = "no worker task of this name; waiting for an outside worker to poll it"
 
 

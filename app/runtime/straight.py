@@ -51,7 +51,12 @@ def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | N
         return None
     following = held.node.after
     if isinstance(following, Node):
-        if following.instant or following.task.start_delay or not engine.may_run(hand, following):
+        if (
+            following.instant
+            or following.rewriter
+            or following.task.start_delay
+            or not engine.may_run(hand, following)
+        ):
             return None
         return _next(engine, hand, held, following, output)
     if isinstance(following, BranchEnd) and hand.heads:
@@ -70,7 +75,13 @@ def begin(
     None: it is no such case, or the definition has changed since `new.program` was looked up.
     """
     first = new.program.first()
-    if not isinstance(first, Node) or first.instant or first.task.start_delay or first.children:
+    if (
+        not isinstance(first, Node)
+        or first.instant
+        or first.rewriter
+        or first.task.start_delay
+        or first.children
+    ):
         return None
     if first.operator is None and not engine.workers.knows(first.worker):
         return None
@@ -107,6 +118,7 @@ def _simple(held: Held, outcome: Outcome) -> bool:
         and not outcome.variables
         and outcome.reason is None
         and not held.node.joins
+        and not held.node.task.async_complete
         and not held.node.children
     )
 

@@ -20,7 +20,7 @@ from workflows.status import TaskStatus
 
 def step_of(session: Session, held: Held, now: int) -> Step:
     """The step of a claimed operator; reads the tasks that it needs."""
-    node, operator = held.node, held.node.operator
+    node, operator = held.node, held.node.operator or held.node.rewriter
     assert operator is not None
     wanted = operator.needs(node.task)
     output = held.output
@@ -40,7 +40,17 @@ def step_of(session: Session, held: Held, now: int) -> Step:
         task_id=held.row.id,
         attempt=held.row.attempt,
         now_ms=now,
+        again=node.rewriter is not None and _stands_before(held.execution, node),
     )
+
+
+def _stands_before(execution: Execution, node: Node) -> bool:
+    for other in execution.program.nodes.values():
+        if other.ref == node.ref:
+            return False
+        if other.task.type == node.task.type:
+            return True
+    return False
 
 
 def _views(session: Session, held: Held, wanted: Any) -> dict[str, TaskView]:

@@ -113,6 +113,10 @@ _SET_PARENT = Statement(
 _SET_OUTPUT = Statement(
     "change the output", update(workflow).where(workflow.c.id == _p("id")).values(output=_p("output"))
 )
+_SET_PROGRAM = Statement(
+    "the program that an execution goes on with",
+    update(workflow).where(workflow.c.id == _p("id")).values(program_id=_p("program_id")),
+)
 _SET_VARIABLES = Statement(
     "set variables",
     update(workflow)
@@ -213,6 +217,10 @@ def set_parent_task(session: Session, workflow_id: str, parent_task_id: str) -> 
 
 def set_output(session: Session, workflow_id: str, output: str) -> None:
     session.run(_SET_OUTPUT, id=workflow_id, output=output)
+
+
+def set_program(session: Session, workflow_id: str, program_id: str) -> None:
+    session.run(_SET_PROGRAM, id=workflow_id, program_id=program_id)
 
 
 def set_variables(session: Session, workflow_id: str, variables: str, now: int) -> None:

@@ -36,6 +36,9 @@ class DoWhileSpec(Spec):
     """The fields of DO_WHILE."""
 
     loop_over: list[WorkflowTask] = Field(min_length=1, description="The tasks of one iteration, in order.")
+    items: str | None = Field(
+        default=None, description="An expression that yields a list: one iteration for each of its elements."
+    )
     loop_condition: str | None = Field(
         default=None,
         description="JavaScript, evaluated after each iteration: true, or a number above 0, for another one.",
@@ -66,7 +69,7 @@ class DoWhile(Operator):
         else ends the loop. Without a condition there is one iteration. A condition that fails, fails the
         loop, and it is not tried again.
 
-        With a list in `inputParameters._items` there is one iteration for each element, none for an empty
+        With a list in `items` (an expression) or in `inputParameters._items` there is one iteration for each element, none for an empty
         list, and the condition may end the loop early.
 
         Loops may be nested, and may hold any other operator. Expressions inside the loop
@@ -132,6 +135,9 @@ class DoWhile(Operator):
     def children(self, task: WorkflowTask) -> Mapping[str, Sequence[WorkflowTask]]:
         return {_BODY: task.loop_over}
 
+    def source(self, task: WorkflowTask, given: dict[str, Any]) -> dict[str, Any]:
+        return given if task.items is None else {"_items": task.items, **given}
+
     def needs(self, task: WorkflowTask) -> Sequence[str]:
         reads = _reads(task)
         inside = dict.fromkeys(_references(task.loop_over))
@@ -142,13 +148,6 @@ class DoWhile(Operator):
         return reads.everything or reads.own_output
 
     def check(self, task: WorkflowTask) -> Iterator[Finding]:
-        if task.items is not None and "_items" not in task.input_parameters:
-            yield Finding(
-                "items",
-                "A loop takes its list from inputParameters._items; items is not read.",
-                f'Write "inputParameters": {{"_items": "{task.items}"}}.',
-                rule="loop-items",
-            )
         if task.loop_condition is None and task.items is None and "_items" not in task.input_parameters:
             yield Finding(
                 "loopCondition",

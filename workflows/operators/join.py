@@ -119,14 +119,6 @@ class Join(Operator):
         return task.join_on
 
     def check(self, task: WorkflowTask) -> Iterator[Finding]:
-        if not task.join_on:
-            yield Finding(
-                "joinOn",
-                "It waits for nothing: joinOn is empty.",
-                "Name the last task of each branch.",
-                severity="warning",
-                rule="join-on-nothing",
-            )
         for index, ref in enumerate(task.join_on):
             if ref in task.join_on[:index]:
                 yield Finding(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 from pydantic import Field
 
 from workflows.errors import ScriptError
 from workflows.model import WorkflowTask
 from workflows.operator import Branch, Example, Failed, Finding, Operator, Outcome, Spec, Step, register
-from workflows.scripts import VALUE_PARAM, evaluate, evaluator_problem, javascript_problem
+from workflows.scripts import VALUE_PARAM, as_case, evaluate, evaluator_problem, javascript_problem
 
 
 class SwitchSpec(Spec):
@@ -142,9 +141,9 @@ class Switch(Operator):
             return Failed(problem, terminal=True)
         try:
             if spec.evaluator_type == VALUE_PARAM:
-                result = _text(step.input.get(spec.expression))
+                result = as_case(step.input.get(spec.expression))
             else:
-                result = _text(evaluate(spec.expression, step.input))
+                result = as_case(evaluate(spec.expression, step.input))
         except ScriptError as exc:
             return Failed(str(exc))
         if result in spec.decision_cases:
@@ -169,7 +168,3 @@ def _check_parameter(expression: str, given: Mapping[str, Any]) -> Iterator[Find
             severity="warning",
             rule="value-param-missing",
         )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

