@@ -21,7 +21,7 @@ from typing import Any
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound
 from app.events.service import EventService
-from app.operations import control, definitions, events, query, signal, workers
+from app.operations import control, definitions, events, query, schedules, signal, workers
 from app.operations import start as starting
 from app.operations.definitions import Registered
 from app.operations.query import ExecutionState, TaskExecution
@@ -29,12 +29,14 @@ from app.operations.tree import ExecutionTree, get_tree
 from app.operations.workers import Worker
 from app.store.handlers import EventExecutionRow
 from app.store.inbox import OutboxRow
+from app.store.schedules import FiringRow, ScheduleRow
 from config.settings import Settings, current
 from workflows.errors import PodiumError
 from workflows.events import EventHandler
 from workflows.loading import Definitions, load
 from workflows.model import IdempotencyStrategy, TaskDef, WorkflowDef
 from workflows.operator import Finding
+from workflows.schedules import WorkflowSchedule
 from workflows.status import WorkflowStatus
 
 Source = str | Path | Mapping[str, Any] | list[Any] | Definitions
@@ -321,6 +323,45 @@ class Podium:
     def run_events(self, stop: threading.Event, ready: Callable[[], None] | None = None) -> None:
         """Receive events and act on them until `stop` is set: what `podium events` does."""
         EventService(self.engine, self._process.sinks).run(stop, ready)
+
+    def put_schedule(
+        self, schedule: WorkflowSchedule | Mapping[str, Any], *, actor: str | None = None
+    ) -> WorkflowSchedule:
+        """Register a schedule, or replace the one of its name.
+
+        Raises:
+            InvalidDocument: it has errors.
+        """
+        document = schedule.to_json() if isinstance(schedule, WorkflowSchedule) else schedule
+        return schedules.save(self.engine, document, actor=actor)
+
+    def schedules(self, *, workflow_name: str | None = None) -> list[ScheduleRow]:
+        """All schedules by name, or those of a workflow, with their next slots."""
+        return schedules.list_schedules(self.engine, workflow_name=workflow_name)
+
+    def pause_schedule(self, name: str, *, actor: str | None = None, reason: str | None = None) -> None:
+        """Fire no slot until it is resumed: `app.operations.schedules.pause`."""
+        schedules.pause(self.engine, name, actor=actor, reason=reason)
+
+    def resume_schedule(self, name: str, *, actor: str | None = None, reason: str | None = None) -> None:
+        """Fire slots again: `app.operations.schedules.resume`."""
+        schedules.resume(self.engine, name, actor=actor, reason=reason)
+
+    def run_schedule(self, name: str, *, actor: str | None = None) -> Execution:
+        """Start a schedule's workflow out of turn: `app.operations.schedules.run_now`."""
+        return Execution(self, schedules.run_now(self.engine, name, actor=actor))
+
+    def remove_schedule(self, name: str, *, actor: str | None = None) -> None:
+        """Delete a schedule: `app.operations.schedules.remove`."""
+        schedules.remove(self.engine, name, actor=actor)
+
+    def preview_schedule(self, expression: str, **options: Any) -> list[int]:
+        """The next slots of a cron expression: `app.operations.schedules.preview`, which names the options."""
+        return schedules.preview(self.engine, expression, **options)
+
+    def schedule_executions(self, **filters: Any) -> list[FiringRow]:
+        """What schedules have fired: `app.operations.schedules.list_firings`, which names the filters."""
+        return schedules.list_firings(self.engine, **filters)
 
     def log(self, task_id: str) -> list[tuple[int, str, str]]:
         """What a worker task has logged: (ms since the epoch, level, message)."""

@@ -13,6 +13,7 @@ PodiumError
     ├── ExecutionNotFound         no such execution
     ├── TaskNotFound              no such task in the execution
     ├── HandlerNotFound           no such event handler
+    ├── ScheduleNotFound          no such schedule
     ├── EventNotFound             no such message, event execution or event to be sent
     ├── TaskIdNotFound            no task has this id
     ├── KeyNotFound               no API key has this id
@@ -136,6 +137,16 @@ class HandlerNotFound(OperationError):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "'podium event handlers' lists them"
         super().__init__(f"no event handler is called {name!r}; {hint}")
+
+
+class ScheduleNotFound(OperationError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        self.name = name
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "'podium schedule list' lists them"
+        super().__init__(f"no schedule is called {name!r}; {hint}")
 
 
 class EventNotFound(OperationError):

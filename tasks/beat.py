@@ -10,6 +10,7 @@ from typing import Any
 
 from celery.beat import PersistentScheduler
 
+from app.operations import schedules
 from app.runtime.recovery import Sweeper
 from workflows.errors import PodiumError
 
@@ -30,6 +31,7 @@ class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no typ
             self._sweeper = Sweeper(here.engine)
         try:
             busy = self._sweeper.tick().busy
+            busy = schedules.fire_due(here.engine) >= schedules.BATCH or busy
         except PodiumError as error:
             logger.warning("the sweeper could not look: %s", error, extra={"event": "sweep_failed"})
             busy = False

@@ -47,6 +47,7 @@ ERRORS = {
     "KeyNotFound": NOT_FOUND,
     "TaskNotFound": NOT_FOUND,
     "HandlerNotFound": NOT_FOUND,
+    "ScheduleNotFound": NOT_FOUND,
     "EventNotFound": NOT_FOUND,
     "TaskDefinitionNotFound": NOT_FOUND,
     "TaskIdNotFound": NOT_FOUND,

@@ -25,6 +25,7 @@ COMMANDS = {
     "terminate": "End an execution.",
     "event": "Publish events; look after event handlers and what they did.",
     "events": "Receive events, act on them, and send what is to go out, until Ctrl-C.",
+    "schedule": "Start workflows by the clock.",
     "workers": "List the workers that live.",
     "api": "Serve the REST API until Ctrl-C.",
 }

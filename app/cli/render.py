@@ -15,6 +15,7 @@ from app.cli.output import plain
 
 _STYLES = {
     "COMPLETED": "green",
+    "EXECUTED": "green",
     "COMPLETED_WITH_ERRORS": "yellow",
     "SKIPPED": "yellow",
     "RUNNING": "cyan",

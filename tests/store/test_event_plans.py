@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from app.store import handlers, inbox
+from app.store import handlers, inbox, schedules
 from app.store.unit_of_work import Store
 from tests.store.test_plans import _NUMBERS, _plan, _statements
 
@@ -15,6 +15,8 @@ WHOLE_TABLE = {
     # As many as people write.
     "all handlers",
     "events that an active handler waits for",
+    "all schedules",
+    "names of schedules",
 }
 _LAST = 19_999
 _ROWS = (
@@ -30,9 +32,16 @@ _ROWS = (
         'start_workflow', CASE WHEN n % 50 = 0 THEN 'FAILED' ELSE 'COMPLETED' END, n, n FROM numbers""",
     """INSERT INTO event_outbox (id, sink, payload, created, due_at, tries)
     SELECT 'o' || (100000 + n), 'amqp_queue:x', '{}', n, CASE WHEN n % 100 = 0 THEN n END, 1 FROM numbers""",
+    """INSERT INTO schedule (name, workflow_name, content, paused, next_at, created, updated)
+    SELECT 's' || n, 'w' || (n % 500), '{}', 0, CASE WHEN n % 100 = 0 THEN n END, n, n FROM numbers""",
+    """INSERT INTO schedule_execution (id, schedule, slot, workflow_name, status, created)
+    SELECT 'f' || (100000 + n), 's' || (n % 50), n, 'w', 'EXECUTED', n FROM numbers""",
 )
 SERVED = {
     inbox._MESSAGES_DUE: "event_message_due_at_ix",
+    schedules._DUE: "schedule_next_at_ix",
+    schedules._OF_WORKFLOW: "schedule_workflow_name_ix",
+    schedules._FIRINGS_OF: "schedule_execution_schedule_id_ix",
     inbox._OUT_DUE: "event_outbox_due_at_ix",
     handlers._OF_EVENT: "event_handler_event_ix",
     handlers._OF_MESSAGE: "event_execution_message_ix",
@@ -56,12 +65,12 @@ def filled(store: Store) -> Store:
 
 def test_no_statement_reads_a_whole_table(filled: Store) -> None:
     with filled.engine.connect() as connection:
-        statements = [*_statements(inbox, handlers), *handlers._PAGES.values()]
+        statements = [*_statements(inbox, handlers, schedules), *handlers._PAGES.values()]
         plans = {statement.name: _plan(connection, statement) for statement in statements}
 
     assert len(plans) > 25
     reads = {
-        name: lines for name, lines in plans.items() if any(re.search(r"SCAN event_\w+ *$", n) for n in lines)
+        name: lines for name, lines in plans.items() if any(re.search(r"SCAN (event|schedule)\w* *$", n) for n in lines)
     }
     assert reads.keys() <= WHOLE_TABLE, reads
 
