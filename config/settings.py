@@ -117,6 +117,9 @@ _API_THREADS = _about(_whole, "Calls that one API process works on at a time.", 
 _API_TOKEN = _about(_seconds, "How long a token of the REST API is good for.", 1)
 _FLOWER_PORT = _about(_whole, "Port of Flower.", 1)
 _FLOWER_ADDRESS = _about(_text, "Address that Flower listens on.")
+_FLOWER_AUTHORIZE = _about(
+    _text, "module:function of yours, called (user, verb, execution): may they act? Not set: yes."
+)
 
 _HIDDEN = ("webhook_secret",)
 """Settings that are never shown."""
@@ -161,6 +164,7 @@ class Settings:
     api_token_seconds: float = field(default=3600.0, metadata=_API_TOKEN)
     flower_port: int = field(default=5555, metadata=_FLOWER_PORT)
     flower_address: str = field(default="127.0.0.1", metadata=_FLOWER_ADDRESS)
+    flower_authorize: str | None = field(default=None, metadata=_FLOWER_AUTHORIZE)
 
     def __post_init__(self) -> None:
         # Links are resolved: a long path is replaced by its digest, and every process must get the same.

@@ -161,6 +161,11 @@ def _with_times(definition: WorkflowDef, created: int, updated: int) -> Workflow
     return definition.model_copy(update={"create_time": created, "update_time": updated})
 
 
+def list_names(engine: Engine) -> list[str]:
+    """The names of all definitions."""
+    return engine.store.read(definitions.names)
+
+
 def list_task_definitions(engine: Engine) -> list[TaskDef]:
     """All registered task definitions, by name."""
     return list(engine.store.read(engine.known_task_defs).values())
@@ -249,6 +254,7 @@ __all__: Sequence[str] = [
     "get_definition",
     "get_task_definition",
     "list_definitions",
+    "list_names",
     "list_task_definitions",
     "register",
     "remove_definition",

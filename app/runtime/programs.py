@@ -26,6 +26,13 @@ class Programs:
         Raises:
             StoreError: it is not stored.
         """
+        found = self.find(program_id, session)
+        if found is None:
+            raise StoreError(f"program {program_id} is not in the database; was the database replaced?")
+        return found
+
+    def find(self, program_id: str, session: Session | None = None) -> Program | None:
+        """The program, or None where it is not stored."""
         with self._lock:
             found = self._kept.get(program_id)
             if found is not None:
@@ -35,9 +42,7 @@ class Programs:
             content = self._store.read(lambda s: definitions.program_content(s, program_id))
         else:
             content = definitions.program_content(session, program_id)
-        if content is None:
-            raise StoreError(f"program {program_id} is not in the database; was the database replaced?")
-        return self.put(Program.load(content))
+        return None if content is None else self.put(Program.load(content))
 
     def put(self, program: Program) -> Program:
         """Remember a program that was just made."""
