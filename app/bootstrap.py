@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from celery import Celery, signals
 
@@ -104,6 +105,21 @@ def process() -> Process:
 
             _process = (os.getpid(), Process(app, app.podium_settings))
         return _process[1]
+
+
+_others = WeakKeyDictionary[Celery, Process]()
+
+
+def process_of(app: Celery) -> Process:
+    """The Podium of a Celery application: this process's own, or another's, made at first use."""
+    from app.celery import app as own
+
+    if app is own:
+        return process()
+    with _lock:
+        if app not in _others:
+            _others[app] = Process(app, app.podium_settings)
+        return _others[app]
 
 
 class Heartbeat:

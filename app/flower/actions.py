@@ -9,54 +9,81 @@ from typing import Any
 import orjson
 import tornado.web
 
-from app.flower.handler import Json, to_json
+from app.flower.handler import Json
 from app.flower.safety import authorize_of
-from app.operations import query, signal
+from app.operations import control, query, signal
 from app.operations import start as starting
 from app.operations.query import ExecutionState
 from app.runtime.engine import Engine
-from workflows.status import WorkflowStatus
+from workflows.status import WorkflowStatus as Status
 
-Act = Callable[[Engine, str, dict[str, Any], str], Any]
-_OPEN = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
-MOST_AT_ONCE = 1_000
+Given = dict[str, Any]
+_OPEN = (Status.RUNNING, Status.PAUSED)
+_UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT, Status.TERMINATED)
+_ENDED = (Status.COMPLETED, *_UNSUCCESSFUL)
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """One verb, in which states it makes sense, and the operation that it calls."""
 
-    act: Act
-    """(engine, execution id, what was sent, the operator's name)."""
-    states: tuple[WorkflowStatus, ...]
+    act: Callable[..., Any]
+    """(engine, execution id, keyword arguments of `takes`, actor, reason)."""
+    states: tuple[Status, ...]
+    takes: Callable[[Given], Given] = lambda _given: {}
+    """What of the document that was sent is given to the operation."""
     reason: bool = True
     """A reason has to be given."""
 
 
-def _terminate(engine: Engine, execution_id: str, given: dict[str, Any], actor: str) -> None:
-    signal.terminate(engine, execution_id, given["reason"], actor=actor)
+def _task_output(given: Given) -> Given:
+    return {"ref": _text(given, "ref"), "output": given.get("output")}
 
 
-def _complete(engine: Engine, execution_id: str, given: dict[str, Any], actor: str) -> None:
-    signal.complete_task(engine, execution_id, str(given.get("ref")), given.get("output"), actor=actor)
+def _task_failure(given: Given) -> Given:
+    return {"ref": _text(given, "ref"), "terminal": bool(given.get("terminal"))}
 
 
-def _fail(engine: Engine, execution_id: str, given: dict[str, Any], actor: str) -> None:
-    signal.fail_task(
-        engine,
-        execution_id,
-        str(given.get("ref")),
-        given["reason"],
-        terminal=bool(given.get("terminal")),
-        actor=actor,
-    )
+def _task_skipped(given: Given) -> Given:
+    return {"ref": _text(given, "ref"), "output": given.get("output")}
+
+
+def _rerun_from(given: Given) -> Given:
+    return {"task": given.get("task") or None, "input": given.get("input")}
+
+
+def _text(given: Given, name: str) -> str:
+    value = given.get(name)
+    if not isinstance(value, str) or not value:
+        raise tornado.web.HTTPError(400, f"{name} must be a text")
+    return value
+
+
+def _complete_task(engine: Engine, execution_id: str, *, reason: str | None, **given: Any) -> None:
+    signal.complete_task(engine, execution_id, **given)
 
 
 ACTIONS: dict[str, Action] = {
-    "terminate": Action(_terminate, _OPEN),
-    "complete-task": Action(_complete, _OPEN, reason=False),
-    "fail-task": Action(_fail, _OPEN),
+    "pause": Action(control.pause, (Status.RUNNING,)),
+    "resume": Action(control.resume, (Status.PAUSED,)),
+    "terminate": Action(control.terminate, _OPEN),
+    "retry": Action(
+        control.retry, _UNSUCCESSFUL, lambda given: {"resume_sub_workflows": bool(given.get("subWorkflows"))}
+    ),
+    "restart": Action(
+        control.restart, _ENDED, lambda given: {"latest_definition": bool(given.get("latest"))}
+    ),
+    "rerun": Action(control.rerun, _ENDED, _rerun_from),
+    "skip-task": Action(control.skip_task, _OPEN, _task_skipped),
+    "update-variables": Action(
+        control.update_variables, _OPEN, lambda given: {"variables": given.get("variables")}
+    ),
+    "complete-task": Action(_complete_task, _OPEN, _task_output, reason=False),
+    "fail-task": Action(signal.fail_task, _OPEN, _task_failure),
 }
+IN_BULK = ("pause", "resume", "terminate", "retry", "restart")
+MOST_AT_ONCE = 200
+"""Executions in one request; a page sends several."""
 
 
 def offered(engine: Engine, user: str, execution_id: str) -> list[str]:
@@ -83,7 +110,7 @@ class _Action(Json):
             raise tornado.web.HTTPError(415, "send JSON: Content-Type must be application/json")
         return waiting
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> Given:
         """The JSON object that was sent.
 
         Raises:
@@ -98,35 +125,18 @@ class _Action(Json):
         return given
 
 
-def _required_reason(action: Action, given: dict[str, Any]) -> None:
-    reason = given.get("reason")
-    if action.reason and not (isinstance(reason, str) and reason.strip()):
-        raise tornado.web.HTTPError(400, "say why: `reason` is what the history will show")
-
-
-def _known(verb: str) -> Action:
-    if verb not in ACTIONS:
-        raise tornado.web.HTTPError(404, f"there is no action {verb!r}; known: {', '.join(ACTIONS)}")
-    return ACTIONS[verb]
-
-
-def _may(engine: Engine, user: str, verb: str, execution: ExecutionState | None) -> None:
-    if not authorize_of(engine.settings)(user, verb, execution):
-        what = "this" if execution is None else execution.name
-        raise tornado.web.HTTPError(403, f"{user} may not {verb} {what}")
-
-
 class ActOnExecution(_Action):
     """`POST /workflows/actions/execution/<id>/<verb>`."""
 
     async def post(self, execution_id: str, verb: str) -> None:
         """Do it; 409 where the execution's state does not allow it (any more)."""
-        action, given, user = _known(verb), self.given(), self.user_name
-        _required_reason(action, given)
+        action, given, user = _known(verb, ACTIONS), self.given(), self.user_name
+        reason, taken = _reason(action, given), action.takes(given)
 
-        def work(engine: Engine) -> dict[str, Any]:
+        def work(engine: Engine) -> Given:
             _may(engine, user, verb, query.get_execution(engine, execution_id))
-            return {"result": action.act(engine, execution_id, given, user)}
+            action.act(engine, execution_id, **taken, actor=user, reason=reason)
+            return {"id": execution_id}
 
         await self.answer(work)
 
@@ -137,12 +147,13 @@ class StartExecution(_Action):
     async def post(self) -> None:
         """`name`, `version`, `input`, `correlationId`, `idempotencyKey`, `priority`."""
         given, user = self.given(), self.user_name
+        name = _text(given, "name")
 
-        def work(engine: Engine) -> bytes:
+        def work(engine: Engine) -> Given:
             _may(engine, user, "start", None)
             execution_id = starting.start(
                 engine,
-                str(given.get("name") or ""),
+                name,
                 given.get("input"),
                 version=given.get("version"),
                 correlation_id=given.get("correlationId") or None,
@@ -150,6 +161,25 @@ class StartExecution(_Action):
                 priority=int(given.get("priority") or 0),
                 created_by=user,
             )
-            return to_json({"id": execution_id})
+            return {"id": execution_id}
 
-        self.send(await self.run(work))
+        await self.answer(work)
+
+
+def _known(verb: str, verbs: Any) -> Action:
+    if verb not in verbs:
+        raise tornado.web.HTTPError(404, f"there is no action {verb!r}; known: {', '.join(verbs)}")
+    return ACTIONS[verb]
+
+
+def _reason(action: Action, given: Given) -> str | None:
+    reason = str(given.get("reason") or "").strip() or None
+    if action.reason and reason is None:
+        raise tornado.web.HTTPError(400, "say why: the reason is what the history will show")
+    return reason
+
+
+def _may(engine: Engine, user: str, verb: str, execution: ExecutionState | None) -> None:
+    if not authorize_of(engine.settings)(user, verb, execution):
+        what = "workflows" if execution is None else execution.name
+        raise tornado.web.HTTPError(403, f"{user} may not {verb} {what}")

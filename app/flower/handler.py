@@ -15,7 +15,7 @@ import tornado.web
 from flower.views import BaseHandler
 from tornado.template import Loader
 
-from app.bootstrap import process
+from app.bootstrap import process_of
 from app.errors import (
     BrokerUnavailable,
     DefinitionConflict,
@@ -87,12 +87,15 @@ class Handler(BaseHandler):  # type: ignore[misc]  # Flower has no types
             tornado.web.RequestHandler.check_xsrf_cookie(self)
 
     async def run(self, work: Callable[[Engine], Result]) -> Result:
-        """Call `work` with this process's engine, in a thread.
+        """Call `work` with the engine of the application that Flower watches, in a thread.
 
         Raises:
             HTTPError: 503, no answer within `PATIENCE_SECONDS`; else what the error says.
         """
-        started = asyncio.get_running_loop().run_in_executor(_threads(), lambda: work(process().engine))
+        watched = self.application.capp
+        started = asyncio.get_running_loop().run_in_executor(
+            _threads(), lambda: work(process_of(watched).engine)
+        )
         try:
             return await asyncio.wait_for(started, PATIENCE_SECONDS)
         except TimeoutError:

@@ -70,7 +70,9 @@ def test_no_statement_reads_a_whole_table(filled: Store) -> None:
 
     assert len(plans) > 25
     reads = {
-        name: lines for name, lines in plans.items() if any(re.search(r"SCAN (event|schedule)\w* *$", n) for n in lines)
+        name: lines
+        for name, lines in plans.items()
+        if any(re.search(r"SCAN (event|schedule)\w* *$", n) for n in lines)
     }
     assert reads.keys() <= WHOLE_TABLE, reads
 

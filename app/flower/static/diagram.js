@@ -101,10 +101,10 @@ export class Diagram {
     const rounded = shape === "pill" ? t : shape === "bar" ? 5 : 8;
     const outline = shape === "diamond" ? s("path", { class: "p-shape", d: `M0,${-t}L${w},0L0,${t}L${-w},0Z` }) : s("rect", { class: "p-shape", x: -w, y: -t, width, height, rx: rounded });
     const inner = shape === "double" ? s("rect", { class: "p-inner", x: -w + 3, y: -t + 3, width: width - 6, height: height - 6, rx: 6 }) : null;
-    const most = shape === "diamond" ? width - 72 : width - 34;
-    const name = s("text", { class: "p-name", y: shape === "pill" ? 4 : -3, "text-anchor": "middle" }, cut(node.label, most, NAME_FONT));
-    const note = s("text", { class: "p-note", y: 13, "text-anchor": "middle" });
-    const sign = s("path", { class: "p-sign", transform: shape === "diamond" ? `translate(-6.5,${-t + 4}) scale(0.8)` : `translate(${-w + 5},${-t + 4}) scale(0.8)` });
+    const most = shape === "diamond" ? width - 64 : shape === "box" || shape === "double" ? width - 34 : width - 10;
+    const name = s("text", { class: "p-name", y: shape === "pill" ? 4 : shape === "diamond" ? 3 : -3, "text-anchor": "middle" }, cut(node.label, most, NAME_FONT));
+    const note = s("text", { class: "p-note", y: shape === "diamond" ? 17 : 12, "text-anchor": "middle" });
+    const sign = s("path", { class: "p-sign", transform: shape === "diamond" ? `translate(-6.5,${-t + 7}) scale(0.8)` : `translate(${-w + 5},${-t + 4}) scale(0.8)` });
     const title = s("title", {}, node.sub ? `${node.label}\n${node.sub}` : node.label);
     const group = s("g", { class: "p-node", transform: `translate(${place.x},${place.y})`, "data-id": node.id, "data-shape": shape, role, tabindex: role ? "-1" : null }, title, outline, inner, sign, name, note);
     const drawn = { group, note, sign, role, place, most, sub: node.sub };
@@ -231,6 +231,13 @@ export class Diagram {
     if (next === undefined) return;
     event.preventDefault();
     if (next) this.focus(next);
+  }
+
+  /** Brings a node into the middle of what is seen of the picture; the page stays where it is. */
+  reveal(id) {
+    const { place } = this.nodes.get(id);
+    this.place.scrollLeft = (place.x - this.size.left) * this.scale - this.place.clientWidth / 2;
+    this.place.scrollTop = (place.y - this.size.top) * this.scale - this.place.clientHeight / 2;
   }
 
   /** Moves the focus to a node, and the picture so that it is seen. */

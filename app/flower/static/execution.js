@@ -6,10 +6,10 @@ import { compose } from "./compose.js";
 import { Diagram, legend } from "./diagram.js";
 import { at, h, set, write } from "./dom.js";
 import { jsonBlock } from "./json.js";
-import { Iterations, Tasks, fullRef } from "./model.js";
+import { Iterations, Tasks, fullRef, isOpen } from "./model.js";
 import { Panel } from "./panel.js";
 import { Timeline } from "./timeline.js";
-import { badge, moment, span, timeElement } from "./words.js";
+import { badge, plainly, span, timeElement } from "./words.js";
 
 const EVERY_MS = 1500;
 const [id] = names;
@@ -35,7 +35,7 @@ const timeline = new Timeline(at("timeline"), (task) => {
   node.loops.forEach((loop, depth) => part.iterations.choose(loop, task.path[depth], part.iterations.last(loop, task.path.slice(0, depth))));
   select(task.ref);
 });
-const panel = new Panel(at("panel"), (task, executionId) => taskActions(task, executionId, parts.get(executionId).verbs, refresh));
+const panel = new Panel(at("panel"), (of) => taskActions({ ...of, verbs: parts.get(of.executionId).verbs }, () => refresh()));
 
 async function take(execution) {
   const before = parts.get(execution);
@@ -55,10 +55,11 @@ async function take(execution) {
   return part;
 }
 
-function select(nodeId) {
+function select(nodeId, quietly) {
   chosen = nodeId;
   diagram.choose(nodeId);
   draw();
+  if (quietly) return;
   if (matchMedia("(max-width: 1100px)").matches) at("panel").scrollIntoView({ block: "start" });
   const node = picture && picture.nodes.find((one) => one.id === nodeId);
   if (node) history.replaceState(null, "", `#task=${encodeURIComponent(nodeId)}`);
@@ -95,7 +96,7 @@ function drawHead(part, now) {
     sent = seen;
     at("head").replaceChildren(
       h("div", { class: "p-title" }, h("h1", {}, execution.name, h("span", { class: "p-version" }, ` v${execution.version}`)), badge(execution.status), h("code", { class: "p-id" }, execution.id)),
-      h("div", { class: "p-head-actions" }, executionActions(execution, verbs, refresh), mayNot ? h("span", { class: "p-tag", title: mayNot }, "read only") : null),
+      h("div", { class: "p-head-actions" }, executionActions(execution, verbs, () => refresh()), mayNot ? h("span", { class: "p-tag", title: mayNot }, "read only") : null),
     );
     loadPayload();
   }
@@ -107,7 +108,7 @@ function drawFacts(execution, now) {
   const link = (other) => h("a", { class: "p-mono", href: url(["execution", other]) }, other);
   const facts = [
     ["Started", timeElement(execution.created, now)],
-    [execution.ended ? "Took" : "Runs since", span((execution.ended || now) - execution.created)],
+    [execution.ended ? "Took" : "Running for", span((execution.ended || now) - execution.created)],
     execution.ended ? ["Ended", timeElement(execution.ended, now)] : null,
     execution.correlation_id ? ["Correlation id", h("a", { href: url([], { correlation: execution.correlation_id }) }, execution.correlation_id)] : null,
     execution.parent_id ? ["Parent", link(execution.parent_id)] : null,
@@ -130,16 +131,16 @@ function drawBanner(execution) {
   const tone = bad ? "bad" : execution.status === "TERMINATED" ? "muted" : execution.status === "PAUSED" ? "paused" : "plain";
   const cause = bad && execution.failed_ref;
   const warnings = [
-    ...execution.idle_queues.map((queue) => `No worker listens on queue ${queue}.`),
-    ...execution.unknown_workers.map((name) => `No worker has the task ${name}; an outside worker has to poll for it.`),
+    ...execution.idle_queues.filter((queue) => !execution.explanation.includes(`queue ${queue}`)).map((queue) => `No worker listens on queue ${queue}.`),
+    ...execution.unknown_workers.filter((name) => !execution.explanation.includes(`'${name}'`)).map((name) => `No worker has the task ${name}; an outside worker has to poll for it.`),
   ];
+  const stuck = execution.idle_queues.length + execution.unknown_workers.length > warnings.length;
   const seen = JSON.stringify([tone, execution.explanation, warnings, cause]);
   const place = at("banner");
   if (place.dataset.seen === seen) return;
   place.dataset.seen = seen;
-  const words = execution.explanation.charAt(0).toUpperCase() + execution.explanation.slice(1);
   place.replaceChildren(
-    h("p", { class: "p-banner", "data-tone": tone, id: "explanation" }, words, cause ? h("button", { type: "button", class: "p-link", onclick: () => chooseFailed(execution) }, `Show ${execution.failed_ref}`) : null),
+    h("p", { class: "p-banner", "data-tone": stuck ? "waiting" : tone, id: "explanation" }, plainly(execution.explanation), cause ? h("button", { type: "button", class: "p-link", onclick: () => chooseFailed(execution) }, `Show ${execution.failed_ref}`) : null),
     ...warnings.map((text) => h("p", { class: "p-banner", "data-tone": "waiting" }, text)),
   );
 }
@@ -149,7 +150,7 @@ function chooseFailed(execution) {
   const task = part.tasks.byId.get(execution.failed_task_id);
   if (!task) return;
   timeline.onSelect(task);
-  if (diagram.nodes.has(task.ref)) diagram.focus(task.ref);
+  if (diagram.nodes.has(task.ref)) diagram.reveal(task.ref);
 }
 
 async function loadPayload() {
@@ -169,6 +170,13 @@ function begin(execution) {
   const wanted = decodeURIComponent((location.hash.match(/^#task=(.*)$/) || [])[1] || "");
   if (wanted && picture.nodes.some((node) => node.id === wanted)) select(wanted);
   else if (execution.failed_task_id) chooseFailed(execution);
+  else {
+    const open = picture.nodes.find((node) => node.state.task && isOpen(node.state.status) && !["JOIN", "DO_WHILE"].includes(node.type));
+    if (open) {
+      select(open.id, true);
+      diagram.reveal(open.id);
+    }
+  }
 }
 
 function trouble(error) {

@@ -2,7 +2,7 @@
 
 import { get, mayNot, poll, url } from "./api.js";
 import { at, h, keyed, set, write } from "./dom.js";
-import { badge, count, icon, moment, short, signOf, span, timeElement, toneOf, wordOf } from "./words.js";
+import { badge, count, icon, moment, plainly, short, signOf, span, timeElement, toneOf, wordOf } from "./words.js";
 
 const STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"];
 const FIELDS = ["text", "name", "version", "within", "from", "to", "correlation", "parent"];
@@ -143,12 +143,12 @@ function filled(element, item, now) {
   element.replaceChildren(
     h("td", { class: "p-tick" }, tick(item)),
     h("td", {}, badge(item.status)),
-    h("td", {}, h("a", { class: "p-mono", href: url(["execution", item.id]), title: item.id }, short(item.id)), item.compensates ? h("span", { class: "p-tag" }, "compensation") : null, item.parent_id ? h("span", { class: "p-tag" }, "sub-workflow") : null),
     h("td", {}, item.name, h("span", { class: "p-version" }, ` v${item.version}`)),
+    h("td", {}, h("a", { class: "p-mono", href: url(["execution", item.id]), title: item.id }, short(item.id)), item.compensates ? h("span", { class: "p-tag" }, "compensation") : null, item.parent_id ? h("span", { class: "p-tag" }, "sub-workflow") : null),
     h("td", { class: "p-cut" }, item.correlation_id ? h("span", { title: item.correlation_id }, item.correlation_id) : h("span", { class: "p-faint" }, "–")),
     h("td", {}, timeElement(item.created, now)),
     h("td", { class: "p-number p-duration" }, span((item.ended || now) - item.created)),
-    h("td", { class: "p-reason" }, item.reason ? h("span", { title: item.reason }, item.reason) : null),
+    h("td", { class: "p-reason" }, item.reason ? h("span", { title: item.reason }, plainly(item.reason)) : null),
   );
 }
 

@@ -43,8 +43,8 @@ function sizeOf(node) {
   const name = widthOf(node.label, NAME_FONT);
   const shape = shapeOf(node.type);
   if (shape === "pill") return { width: Math.max(60, name + 28), height: 26 };
-  if (shape === "bar") return { width: Math.min(240, Math.max(96, name + 32)), height: 34 };
-  if (shape === "diamond") return { width: Math.min(280, Math.max(150, name * 1.25 + 64)), height: 58 };
+  if (shape === "bar") return { width: Math.min(260, Math.max(96, name + 28)), height: 34 };
+  if (shape === "diamond") return { width: Math.min(280, Math.max(node.type === "DO_WHILE" ? 196 : 150, name * 1.25 + 64)), height: 66 };
   return { width: Math.min(250, Math.max(148, Math.max(name, widthOf(node.sub || "", NOTE_FONT)) + 44)), height: NODE_HEIGHT };
 }
 
@@ -54,7 +54,7 @@ function sizeOf(node) {
  */
 export function arrange(nodes, edges) {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 34, edgesep: 14, marginx: 20, marginy: 20, ranker: nodes.length > 150 ? "longest-path" : "network-simplex" });
+  graph.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 34 + 14 * Math.max(0, ...nodes.map((node) => (node.boxes || []).length)), edgesep: 14, marginx: 20, marginy: 20, ranker: nodes.length > 150 ? "longest-path" : "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) graph.setNode(node.id, { ...sizeOf(node) });
   edges.forEach((edge, index) => {
@@ -92,11 +92,11 @@ function framesOf(nodes, placed) {
   for (const node of nodes) {
     const place = placed.get(node.id);
     (node.boxes || []).forEach((name, depth) => {
-      const pad = 14 + 10 * (node.boxes.length - depth - 1);
+      const pad = 14 + 9 * (node.boxes.length - depth - 1);
       const frame = frames.get(name) || { x1: Infinity, y1: Infinity, x2: -Infinity, y2: -Infinity, depth };
       frame.x1 = Math.min(frame.x1, place.x - place.width / 2 - pad);
       frame.x2 = Math.max(frame.x2, place.x + place.width / 2 + pad);
-      frame.y1 = Math.min(frame.y1, place.y - place.height / 2 - pad - 12);
+      frame.y1 = Math.min(frame.y1, place.y - place.height / 2 - pad - 12 - 10 * (node.boxes.length - depth - 1));
       frame.y2 = Math.max(frame.y2, place.y + place.height / 2 + pad);
       frames.set(name, frame);
     });

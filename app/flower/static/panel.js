@@ -4,9 +4,9 @@ import { get, url } from "./api.js";
 import { h } from "./dom.js";
 import { jsonBlock } from "./json.js";
 import { fullRef, isOpen, shownStatus } from "./model.js";
-import { badge, moment, span } from "./words.js";
+import { badge, moment, plainly, span } from "./words.js";
 
-/** The panel in an element; `actionsOf(task)` gives the buttons of a task. */
+/** The panel in an element; `actionsOf({ref, task, executionId, detail})` gives the buttons of a task. */
 export class Panel {
   constructor(place, actionsOf) {
     this.place = place;
@@ -32,7 +32,9 @@ export class Panel {
     }
     this.shown = { key: node.id, attempt: task === attempts.at(-1) ? null : task.attempt, seen };
     if (!task) {
-      this.place.replaceChildren(this.#head(node.label, node, null), h("p", { class: "p-empty" }, node.state.status === "NOT_TAKEN" ? "The execution went another way." : "It has not been reached."));
+      const ref = [node.label, ...node.state.path].join("__");
+      const actions = node.state.status === "NOT_TAKEN" ? [] : this.actionsOf({ ref, task: null, executionId, detail: () => null });
+      this.place.replaceChildren(this.#head(node.label, node, null), h("div", { class: "p-panel-actions" }, actions), h("p", { class: "p-empty" }, node.state.status === "NOT_TAKEN" ? "The execution went another way." : "It has not been reached."));
       return;
     }
     const again = () => this.show(node, executionId, attempts, execution, now);
@@ -42,8 +44,8 @@ export class Panel {
       this.#head(fullRef(task), node, task, now),
       attempts.length > 1 ? this.#attempts(attempts, task, again, now) : "",
       this.facts,
-      task.reason ? h("div", { class: "p-error", "data-tone": isOpen(task.status) ? "waiting" : task.status === "CANCELED" ? "muted" : "bad" }, task.reason) : "",
-      h("div", { class: "p-panel-actions" }, this.actionsOf(task, executionId)),
+      task.reason ? h("div", { class: "p-error", "data-tone": isOpen(task.status) ? "waiting" : task.status === "CANCELED" ? "muted" : "bad" }, plainly(task.reason)) : "",
+      h("div", { class: "p-panel-actions" }, this.actionsOf({ ref: fullRef(task), task, executionId, detail: () => (this.loaded && this.loaded.id === task.id ? this.loaded : null) })),
       this.body,
     );
     this.#times(task, now);
@@ -69,7 +71,7 @@ export class Panel {
     const facts = [
       ["Scheduled", moment(task.scheduled, now)],
       [task.started ? "In the queue" : "Waits since", span(queued)],
-      task.started ? [task.ended ? "Ran" : "Runs since", span((task.ended || now) - task.started)] : null,
+      task.started ? [task.ended ? "Ran" : shownStatus(task, now) === "WAITING" ? "Waiting for" : "Running for", span((task.ended || now) - task.started)] : null,
       task.worker ? ["Worker", task.worker] : null,
       task.queue ? ["Queue", task.queue] : null,
       !task.ended && task.due_at ? [task.wake === "timeout" ? "Times out in" : "Looked at in", span(task.due_at - now)] : null,
@@ -83,6 +85,7 @@ export class Panel {
     const body = this.body;
     try {
       const { detail, celeryId } = await get(["execution", executionId, "task", task.id]);
+      this.loaded = detail.task;
       const links = [
         task.sub_workflow_id ? h("a", { href: url(["execution", task.sub_workflow_id]) }, "Sub-workflow") : null,
         celeryId ? h("a", { href: `${url([]).replace(/\/workflows$/, "")}/task/${encodeURIComponent(celeryId)}` }, "Celery task") : null,
@@ -92,7 +95,7 @@ export class Panel {
         jsonBlock("Input", detail.task.input),
         jsonBlock("Output", detail.task.output),
         detail.log.length ? this.#log(detail.log) : "",
-        h("p", { class: "p-faint p-small" }, `Handed out ${detail.polls} times, sent again ${detail.sends} times.`),
+        detail.polls > 1 || detail.sends ? h("p", { class: "p-faint p-small" }, `Handed to a worker ${detail.polls} times, its message sent again ${detail.sends} times.`) : "",
       );
     } catch (error) {
       if (this.bodyOf === wanted) this.bodyOf = null;

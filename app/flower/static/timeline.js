@@ -49,7 +49,8 @@ export class Timeline {
   }
 
   #drawAxis(length) {
-    const step = STEPS.find((one) => length / one <= 6) || STEPS.at(-1);
+    const most = Math.max(2, Math.floor(this.axis.clientWidth / 84));
+    const step = STEPS.find((one) => length / one <= most) || STEPS.at(-1);
     const ticks = [];
     for (let time = 0; time <= length; time += step) ticks.push(time);
     keyed(this.axis, ticks, (time) => time, (time) => h("span", {}, time ? span(time) : "0"), (element, time) => {

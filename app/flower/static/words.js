@@ -69,9 +69,9 @@ export function span(ms) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  if (minutes < 60) return seconds % 60 < 1 ? `${minutes} min` : `${minutes} min ${Math.floor(seconds % 60)} s`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
@@ -92,6 +92,12 @@ export function moment(ms, now) {
 export function timeElement(ms, now) {
   if (ms === null || ms === undefined) return h("span", { class: "p-faint" }, "–");
   return h("time", { datetime: new Date(ms).toISOString(), title: new Date(ms).toISOString() }, moment(ms, now));
+}
+
+/** A reason without what every reason of a failed execution says: what failed stands in the diagram. */
+export function plainly(reason) {
+  const found = reason.replaceAll(/Task \S+ failed with status: \w+ and reason: '/g, "").replaceAll(/Sub workflow (\S+) failure reason: /g, "sub-workflow $1: ");
+  return found === reason ? reason : found.replace(/'+$/, (quotes) => (found.includes(": '") || found.includes(" '") ? "'" : ""));
 }
 
 /** A number with thin groups of thousands. */

@@ -60,6 +60,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_API_TOKEN_SECONDS": "60",
         "PODIUM_FLOWER_PORT": "8000",
         "PODIUM_FLOWER_ADDRESS": "0.0.0.0",
+        "PODIUM_FLOWER_AUTHORIZE": "shop.access:may",
     }
 
     settings = Settings.from_env(environ)
