@@ -84,17 +84,19 @@ workflow = Table(
 # lists: newest first, all / by status / by definition (ids are ordered by time)
 Index("workflow_status_id_ix", workflow.c.status, workflow.c.id)
 Index("workflow_name_id_ix", workflow.c.name, workflow.c.id)
-# lists by correlation id
+# lists by correlation id, newest first
 Index(
     "workflow_correlation_id_ix",
     workflow.c.correlation_id,
+    workflow.c.id,
     postgresql_where=workflow.c.correlation_id.isnot(None),
     sqlite_where=workflow.c.correlation_id.isnot(None),
 )
-# children of an execution
+# children of an execution, newest first
 Index(
     "workflow_parent_id_ix",
     workflow.c.parent_id,
+    workflow.c.id,
     postgresql_where=workflow.c.parent_id.isnot(None),
     sqlite_where=workflow.c.parent_id.isnot(None),
 )

@@ -89,11 +89,16 @@ def _workflow() -> None:
         "workflow_compensates_ix", "workflow", ["compensates"], **_partial("compensates IS NOT NULL")
     )
     op.create_index(
-        "workflow_correlation_id_ix", "workflow", ["correlation_id"], **_partial("correlation_id IS NOT NULL")
+        "workflow_correlation_id_ix",
+        "workflow",
+        ["correlation_id", "id"],
+        **_partial("correlation_id IS NOT NULL"),
     )
     op.create_index("workflow_due_at_ix", "workflow", ["due_at"], **_partial("due_at IS NOT NULL"))
     op.create_index("workflow_name_id_ix", "workflow", ["name", "id"])
-    op.create_index("workflow_parent_id_ix", "workflow", ["parent_id"], **_partial("parent_id IS NOT NULL"))
+    op.create_index(
+        "workflow_parent_id_ix", "workflow", ["parent_id", "id"], **_partial("parent_id IS NOT NULL")
+    )
     op.create_index("workflow_status_id_ix", "workflow", ["status", "id"])
     op.create_table(
         "idempotency",
