@@ -17,7 +17,7 @@ from app.rest.access import Access
 from app.rest.context import Context, run
 from app.rest.errors import Refused
 from app.rest.route import ANYBODY, router
-from app.rest.routes import control, metadata, search, tasks, token, workflows
+from app.rest.routes import control, event, metadata, scheduler, search, tasks, token, workflows
 from app.runtime.clock import new_id
 from app.runtime.ports import Owner
 from config.settings import Settings
@@ -34,6 +34,8 @@ ROUTERS = (
     token.routes,
     workflows.routes,
     control.routes,
+    event.routes,
+    scheduler.routes,
 )
 """In this order a path finds its route: what is written out before what is a parameter."""
 _WRITE_POLLS_SECONDS = 1.0

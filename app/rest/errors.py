@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.rest.replies import Json
-from workflows.errors import InvalidDefinition, PodiumError, UnreadableDefinition
+from workflows.errors import InvalidDefinition, InvalidDocument, PodiumError, UnreadableDefinition
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ STATUS = {
     "KeyNotFound": 404,
     "TaskNotFound": 404,
     "TaskIdNotFound": 404,
+    "HandlerNotFound": 404,
+    "EventNotFound": 404,
+    "ScheduleNotFound": 404,
     "OperationError": 409,
     "StoreError": 503,
     "BrokerUnavailable": 503,
@@ -76,7 +79,7 @@ async def _podium(_request: Request, error: Exception) -> Json:
     if status is None:
         return await _fault(_request, error)
     more: dict[str, Any] = {}
-    if isinstance(error, UnreadableDefinition) and error.problems:
+    if isinstance(error, UnreadableDefinition | InvalidDocument) and error.problems:
         more["validationErrors"] = [{"path": path, "message": message} for path, message in error.problems]
     if isinstance(error, InvalidDefinition):
         more["validationErrors"] = [
