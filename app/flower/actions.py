@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import tornado.web
 
+from app.errors import OperationError
 from app.flower.handler import Json
 from app.flower.safety import authorize_of
 from app.operations import control, query, signal
@@ -82,8 +83,8 @@ ACTIONS: dict[str, Action] = {
     "fail-task": Action(signal.fail_task, _OPEN, _task_failure),
 }
 IN_BULK = ("pause", "resume", "terminate", "retry", "restart")
-MOST_AT_ONCE = 200
-"""Executions in one request; a page sends several."""
+MOST_AT_ONCE = 50
+"""Executions in one request, which must end before a proxy gives up; a page sends several."""
 
 
 def offered(engine: Engine, user: str, execution_id: str) -> list[str]:
@@ -137,6 +138,34 @@ class ActOnExecution(_Action):
             _may(engine, user, verb, query.get_execution(engine, execution_id))
             action.act(engine, execution_id, **taken, actor=user, reason=reason)
             return {"id": execution_id}
+
+        await self.answer(work)
+
+
+class ActOnMany(_Action):
+    """`POST /workflows/actions/bulk/<verb>`."""
+
+    async def post(self, verb: str) -> None:
+        """`ids`, and what the action takes; answers which were `done`, and why others `failed`."""
+        action, given, user = _known(verb, IN_BULK), self.given(), self.user_name
+        reason, taken, ids = _reason(action, given), action.takes(given), given.get("ids")
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise tornado.web.HTTPError(400, "ids must be a list of texts")
+        if len(ids) > MOST_AT_ONCE:
+            raise tornado.web.HTTPError(400, f"at most {MOST_AT_ONCE} executions at once, not {len(ids)}")
+
+        def work(engine: Engine) -> Given:
+            done, failed = list[str](), dict[str, str]()
+            for one in dict.fromkeys(ids):
+                try:
+                    _may(engine, user, verb, query.get_execution(engine, one))
+                    action.act(engine, one, **taken, actor=user, reason=reason)
+                    done.append(one)
+                except OperationError as error:
+                    failed[one] = str(error)
+                except tornado.web.HTTPError as error:
+                    failed[one] = error.get_message() or error.reason or "refused"
+            return {"done": done, "failed": failed}
 
         await self.answer(work)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tornado.web import StaticFileHandler, url
 
-from app.flower import actions, execution, executions
+from app.flower import actions, definitions, execution, executions, queues
 
 STATIC = Path(__file__).parent / "static"
 
@@ -36,7 +36,15 @@ HANDLERS = [
     _route(r"/data/execution/([^/]+)/download", execution.ExecutionDownload, "execution-download"),
     _route(r"/data/execution/([^/]+)/task/([^/]+)", execution.TaskDetails, "task-details"),
     _route(r"/data/graph/([^/]+)", execution.ProgramGraph, "program-graph"),
+    _route(r"/definitions", definitions.DefinitionsPage, "definitions"),
+    _route(r"/definition/([^/]+)", definitions.DefinitionPage, "definition"),
+    _route(r"/data/definitions", definitions.DefinitionList, "definition-list"),
+    _route(r"/data/definition", definitions.DefinitionDetails, "definition-details"),
+    _route(r"/data/figures", definitions.DefinitionFigures, "definition-figures"),
+    _route(r"/queues", queues.QueuesPage, "queues"),
+    _route(r"/data/queues", queues.QueuesData, "queues-data"),
     _route(r"/actions/execution/([^/]+)/([a-z-]+)", actions.ActOnExecution, "act"),
+    _route(r"/actions/bulk/([a-z-]+)", actions.ActOnMany, "bulk"),
     _route(r"/actions/start", actions.StartExecution, "start"),
     _route(r"/static/(.*)", Files, "static", path=str(STATIC)),
 ]

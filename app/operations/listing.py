@@ -92,13 +92,13 @@ def _asked(filters: Filters) -> dict[str, str | int | None]:
         "correlation_id": filters.correlation_id,
         "parent_id": filters.parent_id,
         "text": filters.text,
-        "oldest": None if filters.created_from is None else _first_id(filters.created_from),
-        "newest": None if filters.created_to is None else _first_id(filters.created_to),
+        "oldest": None if filters.created_from is None else first_id(filters.created_from),
+        "newest": None if filters.created_to is None else first_id(filters.created_to),
     }
 
 
-def _first_id(milliseconds: int) -> str:
-    """No id of that time or later is smaller: ids are UUIDv7."""
+def first_id(milliseconds: int) -> str:
+    """No id that was made at this time (ms since the epoch) or later is smaller: ids are UUIDv7."""
     digits = f"{max(0, milliseconds):012x}"
     return f"{digits[:8]}-{digits[8:12]}"
 

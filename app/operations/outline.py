@@ -12,7 +12,7 @@ from app.operations.query import TaskExecution, task_of
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
 from app.runtime.settle import NO_WORKER
-from app.store import compensations, executions, logs, outlines, tasks, workers
+from app.store import compensations, definitions, executions, logs, outlines, tasks, workers
 from app.store.executions import WorkflowRow
 from app.store.outlines import OutlineRow
 from app.store.tasks import path_of
@@ -130,6 +130,12 @@ def get_graph(engine: Engine, program_id: str) -> Graph | None:
     """The graph of a program, which never changes; None: there is no such program."""
     program = engine.store.read(lambda s: engine.programs.find(program_id, s))
     return None if program is None else graph_of(program)
+
+
+def get_registered_graph(engine: Engine, name: str, version: int | None = None) -> Graph | None:
+    """The graph of a version of a definition, or of the latest; None: there is no such definition."""
+    program_id = engine.store.read(lambda s: definitions.find_program(s, name, version))
+    return None if program_id is None else get_graph(engine, program_id)
 
 
 def get_task(engine: Engine, execution_id: str, task_id: str) -> TaskDetail:

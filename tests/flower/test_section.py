@@ -121,3 +121,61 @@ def test_the_page_of_an_execution_carries_nothing_that_runs(site: Site) -> None:
 
     assert page.status == 200
     assert "<script>alert" not in page.text
+
+
+def test_many_are_acted_on_with_a_result_for_each(site: Site) -> None:
+    ids = [row.id for row in list_page(site.engine, Filters()).rows[:2]]
+
+    paused = site.post("/workflows/actions/bulk/pause", {"ids": [*ids, "nothing"], "reason": "look"}).json
+    again = site.post("/workflows/actions/bulk/resume", {"ids": ids, "reason": "looked"}).json
+
+    assert paused["done"] == ids
+    assert list(paused["failed"]) == ["nothing"]
+    assert again == {"done": ids, "failed": {}}
+
+
+@pytest.mark.parametrize(
+    ("verb", "ids", "status"),
+    [("pause", "all", 400), ("pause", ["x"] * 51, 400), ("pause", [1], 400), ("skip-task", ["x"], 404)],
+)
+def test_many_that_are_of_no_use_are_refused(site: Site, verb: str, ids: object, status: int) -> None:
+    assert (
+        site.post(f"/workflows/actions/bulk/{verb}", {"ids": ids, "reason": "x", "ref": "a"}).status == status
+    )
+
+
+def test_definitions_are_listed_with_their_last_day(site: Site) -> None:
+    found = site.get("/workflows/data/definitions").json
+
+    one = next(row for row in found["workflows"] if row["name"] == "patient")
+    assert one["versions"] == [1]
+    assert one["day"]["runs"] >= 3
+    assert {"tasks", "handlers", "schedules"} < set(found)
+
+
+def test_a_definition_is_shown_with_its_graph_and_figures(site: Site) -> None:
+    found = site.get("/workflows/data/definition?name=patient").json
+    day = site.get("/workflows/data/figures?name=patient").json
+
+    assert found["versions"] == [1]
+    assert [node["id"] for node in found["graph"]["nodes"]] == ["@start", "nap", "@end"]
+    assert len(day["hours"]) == 24
+    assert sum(hour["other"] for hour in day["hours"]) == day["runs"] >= 3
+    assert [task["ref"] for task in day["tasks"]] == ["nap"]
+
+
+def test_a_definition_that_is_not_there_is_said(site: Site) -> None:
+    assert site.get("/workflows/data/definition?name=nothing").status == 404
+    assert site.get("/workflows/data/definition").status == 400
+
+
+def test_queues_are_shown_without_a_broker(site: Site) -> None:
+    found = site.get("/workflows/data/queues").json
+
+    assert found["overview"]["open_tasks"] >= 3
+    assert found["overview"]["queues"] == []
+
+
+@pytest.mark.parametrize("path", ["definitions", "definition/patient", "queues"])
+def test_every_page_is_there(site: Site, path: str) -> None:
+    assert site.get(f"/workflows/{path}").status == 200

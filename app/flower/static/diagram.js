@@ -11,6 +11,7 @@ const LARGEST = 2;
 /** The second line of a node: its state in words, and what is worth knowing about it. */
 export function noteOf(state, now) {
   const { task, attempts, status } = state;
+  if (state.counts) return state.counts.map(([one, number]) => `${number} ${wordOf(one)}`).join(", ");
   if (!task) return state.status === "NOT_TAKEN" ? "not taken" : "";
   const parts = [wordOf(status)];
   if (state.iterations) parts.push(`iteration ${state.iterations}`);
@@ -101,12 +102,13 @@ export class Diagram {
     const rounded = shape === "pill" ? t : shape === "bar" ? 5 : 8;
     const outline = shape === "diamond" ? s("path", { class: "p-shape", d: `M0,${-t}L${w},0L0,${t}L${-w},0Z` }) : s("rect", { class: "p-shape", x: -w, y: -t, width, height, rx: rounded });
     const inner = shape === "double" ? s("rect", { class: "p-inner", x: -w + 3, y: -t + 3, width: width - 6, height: height - 6, rx: 6 }) : null;
-    const most = shape === "diamond" ? width - 64 : shape === "box" || shape === "double" ? width - 34 : width - 10;
+    const behind = shape === "stack" ? [8, 4].map((by) => s("rect", { class: "p-shape", x: -w + by, y: -t + by, width, height, rx: 8 })) : null;
+    const most = shape === "diamond" ? width - 64 : ["box", "double", "stack"].includes(shape) ? width - 34 : width - 10;
     const name = s("text", { class: "p-name", y: shape === "pill" ? 4 : shape === "diamond" ? 3 : -3, "text-anchor": "middle" }, cut(node.label, most, NAME_FONT));
     const note = s("text", { class: "p-note", y: shape === "diamond" ? 17 : 12, "text-anchor": "middle" });
     const sign = s("path", { class: "p-sign", transform: shape === "diamond" ? `translate(-6.5,${-t + 7}) scale(0.8)` : `translate(${-w + 5},${-t + 4}) scale(0.8)` });
     const title = s("title", {}, node.sub ? `${node.label}\n${node.sub}` : node.label);
-    const group = s("g", { class: "p-node", transform: `translate(${place.x},${place.y})`, "data-id": node.id, "data-shape": shape, role, tabindex: role ? "-1" : null }, title, outline, inner, sign, name, note);
+    const group = s("g", { class: "p-node", transform: `translate(${place.x},${place.y})`, "data-id": node.id, "data-shape": shape, role, tabindex: role ? "-1" : null }, title, behind, outline, inner, sign, name, note);
     const drawn = { group, note, sign, role, place, most, sub: node.sub };
     if (role) group.addEventListener("click", () => this.callbacks.onSelect(drawn.node));
     if (shape === "double") this.#toggle(drawn, w, t);
@@ -139,11 +141,12 @@ export class Diagram {
     set(drawn.group, "data-status", status);
     write(drawn.note, drawn.role ? cut(note, drawn.most + 16, NOTE_FONT) : "");
     set(drawn.sign, "d", drawn.role && drawn.place.shape !== "bar" ? signOf(tone) : "");
-    if (drawn.role) set(drawn.group, "aria-label", `${node.label}, ${[wordOf(status), note].filter((word, index) => index === 0 || !note.startsWith(wordOf(status))).join(", ")}`);
+    if (drawn.role) set(drawn.group, "aria-label", `${node.label}, ${node.part.execution.status === "DEFINITION" ? note || node.type : [wordOf(status), note].filter((word, index) => index === 0 || !note.startsWith(wordOf(status))).join(", ")}`);
     if (drawn.toggle) {
       const child = node.state.task && node.state.task.sub_workflow_id;
       const opened = this.order.nodes.some((other) => child && other.boxes.includes(child));
-      set(drawn.toggle, "display", child ? null : "none");
+      const registered = node.part.execution.status === "DEFINITION" && node.type === "SUB_WORKFLOW";
+      set(drawn.toggle, "display", child || registered ? null : "none");
       set(drawn.toggle, "aria-label", `${opened ? "Close" : "Open"} sub-workflow ${node.node.name} in place`);
       set(drawn.toggleSign, "d", opened ? "M-3.5,0H3.5" : "M-3.5,0H3.5M0,-3.5V3.5");
     }
@@ -180,7 +183,7 @@ export class Diagram {
   #updateFrame(frame, loop, name) {
     const { iteration, iterations } = loop ? loop.state : {};
     const opened = loop ? null : this.order.nodes.find((node) => node.part.id === name);
-    write(frame.text, loop ? `${loop.label}: ${iterations ? `iteration ${iteration} of ${iterations}` : "loop"}` : opened ? opened.part.execution.name : name);
+    write(frame.text, loop ? (iterations ? `${loop.label}: iteration ${iteration} of ${iterations}` : loop.label) : opened ? opened.part.execution.name : name);
     set(frame.back, "display", iterations > 1 && iteration > 1 ? null : "none");
     set(frame.forward, "display", iterations > 1 && iteration < iterations ? null : "none");
   }

@@ -50,10 +50,10 @@ function read(form, fields) {
 }
 
 /**
- * Asks, then posts: `{title, text, verb, danger, fields, path, body(values), done(answer)}`. Escape and Cancel do
- * nothing; what the server refuses is said in the dialog.
+ * Asks, then posts: `{title, text, verb, danger, fields, path, body(values), done(answer)}`; `send(values)` posts in
+ * another way, with `instead(values)` nothing is posted. Escape and Cancel do nothing; what the server refuses is said in the dialog.
  */
-export function question({ title, text, verb, danger, fields = [], path, body = (values) => values, done }) {
+export function question({ title, text, verb, danger, fields = [], path, body = (values) => values, send: sent = (values) => post(path, body(values)), done, instead }) {
   const trouble = h("p", { class: "p-error", "data-tone": "bad", role: "alert", hidden: true });
   const send = h("button", { type: "submit", class: `btn btn-sm ${danger ? "btn-danger" : "btn-primary"}` }, verb);
   const places = h("div", { class: "p-fields" }, fields.map(fieldOf));
@@ -65,9 +65,10 @@ export function question({ title, text, verb, danger, fields = [], path, body = 
     send.disabled = true;
     trouble.hidden = true;
     try {
-      const answer = await post(path, body(read(form, fields)));
+      const values = read(form, fields);
+      const answer = instead ? null : await sent(values);
       dialog.close();
-      await done(answer);
+      await (instead ? instead(values) : done(answer));
     } catch (error) {
       write(trouble, error.message);
       trouble.hidden = false;
@@ -77,12 +78,7 @@ export function question({ title, text, verb, danger, fields = [], path, body = 
   });
   at("dialogs").append(dialog);
   dialog.showModal();
-  const first = form.querySelector("input, textarea, select");
-  (first || send).focus();
-  return { dialog, form, replace: (others) => {
-    fields.splice(0, fields.length, ...others);
-    places.replaceChildren(...others.map(fieldOf));
-  } };
+  (form.querySelector("input, textarea, select") || send).focus();
 }
 
 /** The field that every action has. */

@@ -8,6 +8,7 @@ import { at, h, set, write } from "./dom.js";
 import { jsonBlock } from "./json.js";
 import { Iterations, Tasks, fullRef, isOpen } from "./model.js";
 import { Panel } from "./panel.js";
+import { startForm } from "./start.js";
 import { Timeline } from "./timeline.js";
 import { badge, plainly, span, timeElement } from "./words.js";
 
@@ -61,8 +62,7 @@ function select(nodeId, quietly) {
   draw();
   if (quietly) return;
   if (matchMedia("(max-width: 1100px)").matches) at("panel").scrollIntoView({ block: "start" });
-  const node = picture && picture.nodes.find((one) => one.id === nodeId);
-  if (node) history.replaceState(null, "", `#task=${encodeURIComponent(nodeId)}`);
+  if (find(nodeId)) history.replaceState(null, "", `#task=${encodeURIComponent(nodeId)}`);
 }
 
 async function toggle(node) {
@@ -75,16 +75,27 @@ async function toggle(node) {
 
 let picture = null;
 
+/** A node of the picture, also one inside of a stack. */
+function find(nodeId) {
+  for (const node of picture.nodes) {
+    if (node.id === nodeId) return node;
+    const inside = node.inside && node.inside.find((one) => one.id === nodeId);
+    if (inside) return inside;
+  }
+  return null;
+}
+
 function draw() {
   const part = parts.get(id);
   const now = Date.now() + part.skew;
   for (const one of parts.values()) one.execution.now = now;
   picture = compose(part, parts);
   diagram.show(picture, now);
-  const node = picture.nodes.find((one) => one.id === chosen);
+  const node = find(chosen);
   timeline.show(part.tasks.all(), part.execution, now);
   timeline.choose(node && node.state.task && node.part === part ? fullRef(node.state.task) : null);
-  if (node) panel.show(node, node.part.id, node.state.attempts, node.part.execution, now);
+  if (node && node.inside) panel.showStack(node, (one) => select(one.id), now);
+  else if (node) panel.show(node, node.part.id, node.state.attempts, node.part.execution, now);
   drawHead(part, now);
 }
 
@@ -95,8 +106,8 @@ function drawHead(part, now) {
   if (sent !== seen) {
     sent = seen;
     at("head").replaceChildren(
-      h("div", { class: "p-title" }, h("h1", {}, execution.name, h("span", { class: "p-version" }, ` v${execution.version}`)), badge(execution.status), h("code", { class: "p-id" }, execution.id)),
-      h("div", { class: "p-head-actions" }, executionActions(execution, verbs, () => refresh()), mayNot ? h("span", { class: "p-tag", title: mayNot }, "read only") : null),
+      h("div", { class: "p-title" }, h("h1", {}, h("a", { class: "p-quiet", href: url(["definition", execution.name], { version: execution.version }) }, execution.name), h("span", { class: "p-version" }, ` v${execution.version}`)), badge(execution.status), h("code", { class: "p-id" }, execution.id)),
+      h("div", { class: "p-head-actions" }, executionActions(execution, verbs, () => refresh()), mayNot ? null : h("button", { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => startLike(execution) }, "Start like this one"), mayNot ? h("span", { class: "p-tag", title: mayNot }, "read only") : null),
     );
     loadPayload();
   }
@@ -153,6 +164,11 @@ function chooseFailed(execution) {
   if (diagram.nodes.has(task.ref)) diagram.reveal(task.ref);
 }
 
+async function startLike(execution) {
+  const { input } = await get(["execution", id, "payload"]);
+  await startForm({ name: execution.name, version: execution.version, input, correlationId: execution.correlation_id });
+}
+
 async function loadPayload() {
   const { input, output, variables } = await get(["execution", id, "payload"]);
   at("payload").replaceChildren(jsonBlock("Input", input), jsonBlock("Output", output), jsonBlock("Variables", variables));
@@ -168,7 +184,7 @@ async function look() {
 
 function begin(execution) {
   const wanted = decodeURIComponent((location.hash.match(/^#task=(.*)$/) || [])[1] || "");
-  if (wanted && picture.nodes.some((node) => node.id === wanted)) select(wanted);
+  if (wanted && find(wanted)) select(wanted);
   else if (execution.failed_task_id) chooseFailed(execution);
   else {
     const open = picture.nodes.find((node) => node.state.task && isOpen(node.state.status) && !["JOIN", "DO_WHILE"].includes(node.type));

@@ -1,6 +1,8 @@
 // The Executions page: filters live in the address, rows come from the server, the first page is live.
 
 import { get, mayNot, poll, url } from "./api.js";
+import { startAny } from "./start.js";
+import { drawBulk } from "./bulk.js";
 import { at, h, keyed, set, write } from "./dom.js";
 import { badge, count, icon, moment, plainly, short, signOf, span, timeElement, toneOf, wordOf } from "./words.js";
 
@@ -8,23 +10,11 @@ const STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERM
 const FIELDS = ["text", "name", "version", "within", "from", "to", "correlation", "parent"];
 const EVERY_MS = 2000;
 const form = at("filters");
-const selected = new Set();
-const listeners = [];
+const selected = new Map();
 let shown = { rows: [], before: null };
 let latest = 0;
 
-/** The rows that are shown, and the ids of those that are ticked. */
-export function selection() {
-  return { ids: [...selected], rows: shown.rows };
-}
-
-/** Calls back whenever other rows are ticked. */
-export function onSelection(listener) {
-  listeners.push(listener);
-}
-
-/** Asks the server at once. */
-export let refresh = () => {};
+let refresh = () => {};
 
 const address = () => new URLSearchParams(location.search);
 
@@ -48,7 +38,7 @@ function change(name, value, replace) {
 }
 
 /** What the address asks for, as the server is asked. */
-export function asked() {
+function asked() {
   const parameters = address();
   const query = {};
   for (const name of ["status", "text", "name", "version", "correlation", "parent", "before", "after", "limit"]) {
@@ -118,7 +108,7 @@ function tick(item) {
     type: "checkbox",
     "aria-label": `Select execution ${item.id}`,
     onchange: () => {
-      if (box.checked) selected.add(item.id);
+      if (box.checked) selected.set(item.id, item);
       else selected.delete(item.id);
       said();
     },
@@ -128,8 +118,21 @@ function tick(item) {
 }
 
 function said() {
+  for (const item of shown.rows) if (selected.has(item.id)) selected.set(item.id, item);
   at("all").checked = shown.rows.length > 0 && shown.rows.every((item) => selected.has(item.id));
-  listeners.forEach((listener) => listener());
+  const seen = JSON.stringify([...selected.values()].map((item) => [item.id, item.status]));
+  if (at("bulk").dataset.seen === seen) return;
+  at("bulk").dataset.seen = seen;
+  drawBulk({ chosen: selected, filters: asked, onChosen: choose, onDone: () => choose([]) });
+}
+
+/** Ticks these executions and no others, also those that are on no page that is shown. */
+function choose(rows) {
+  selected.clear();
+  for (const row of rows) selected.set(row.id, row);
+  at("rows").querySelectorAll("tr").forEach((line) => (line.querySelector("input").checked = selected.has(line.dataset.key)));
+  said();
+  refresh();
 }
 
 function filled(element, item, now) {
@@ -207,7 +210,7 @@ function begin() {
   at("clear").addEventListener("click", () => visit(new URLSearchParams()));
   at("limit").addEventListener("change", (event) => change("limit", event.target.value));
   at("all").addEventListener("change", (event) => {
-    for (const item of shown.rows) event.target.checked ? selected.add(item.id) : selected.delete(item.id);
+    for (const item of shown.rows) event.target.checked ? selected.set(item.id, item) : selected.delete(item.id);
     at("rows").querySelectorAll("input[type=checkbox]").forEach((box) => (box.checked = event.target.checked));
     said();
   });
@@ -234,4 +237,5 @@ function begin() {
 }
 
 begin();
-if (mayNot) set(at("start"), "title", mayNot);
+at("start").hidden = Boolean(mayNot);
+at("start").addEventListener("click", () => startAny([...at("names").children].map((option) => option.value)));

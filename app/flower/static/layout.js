@@ -15,6 +15,7 @@ const SHAPES = {
   EXCLUSIVE_JOIN: "bar",
   SUB_WORKFLOW: "double",
   START_WORKFLOW: "double",
+  STACK: "stack",
 };
 const measure = document.createElement("canvas").getContext("2d");
 
@@ -43,6 +44,7 @@ function sizeOf(node) {
   const name = widthOf(node.label, NAME_FONT);
   const shape = shapeOf(node.type);
   if (shape === "pill") return { width: Math.max(60, name + 28), height: 26 };
+  if (shape === "stack") return { width: 250, height: NODE_HEIGHT };
   if (shape === "bar") return { width: Math.min(260, Math.max(96, name + 28)), height: 34 };
   if (shape === "diamond") return { width: Math.min(280, Math.max(node.type === "DO_WHILE" ? 196 : 150, name * 1.25 + 64)), height: 66 };
   return { width: Math.min(250, Math.max(148, Math.max(name, widthOf(node.sub || "", NOTE_FONT)) + 44)), height: NODE_HEIGHT };

@@ -118,6 +118,7 @@ export function stateOf(graph, tasks, iterations, execution) {
 }
 
 function nodeState(node, tasks, iterations, execution) {
+  if (execution.status === "DEFINITION") return { status: "NOT_REACHED", attempts: [], path: [] };
   if (node.type === "START") return { status: "COMPLETED", attempts: [], path: [] };
   if (node.type === "END") {
     const status = execution.status === "RUNNING" || execution.status === "PAUSED" ? "NOT_REACHED" : execution.status;
@@ -151,6 +152,7 @@ function edgeState(edge, nodes, chosen) {
 
 /** Where no way leads to any more, nothing will be reached: neither a case that was not chosen nor what follows it. */
 function markNotTaken(graph, nodes, edges, execution) {
+  if (execution.status === "DEFINITION") return;
   const over = execution.status !== "RUNNING" && execution.status !== "PAUSED";
   const into = new Map();
   graph.edges.forEach((edge, index) => {

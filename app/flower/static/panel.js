@@ -6,6 +6,9 @@ import { jsonBlock } from "./json.js";
 import { fullRef, isOpen, shownStatus } from "./model.js";
 import { badge, moment, plainly, span } from "./words.js";
 
+/** Branches that are listed of a wide fork. */
+const STACKED = 300;
+
 /** The panel in an element; `actionsOf({ref, task, executionId, detail})` gives the buttons of a task. */
 export class Panel {
   constructor(place, actionsOf) {
@@ -23,6 +26,7 @@ export class Panel {
 
   /** Shows a node: the latest of its attempts, or the chosen one. `executionId` is whose it is. */
   show(node, executionId, attempts, execution, now) {
+    delete this.place.dataset.stack;
     const chosen = this.shown && this.shown.key === node.id ? this.shown.attempt : null;
     const task = attempts.find((one) => one.attempt === chosen) || attempts.at(-1);
     const seen = JSON.stringify([node.id, task, attempts.length, execution.status]);
@@ -50,6 +54,20 @@ export class Panel {
     );
     this.#times(task, now);
     if (this.bodyOf !== task.id + task.updated) this.#load(task, executionId);
+  }
+
+  /** Shows the branches of a wide fork, those that failed first; `choose(node)` shows one of their tasks. */
+  showStack(stack, choose, now) {
+    this.shown = { key: stack.id, attempt: null, seen: "" };
+    const order = stack.state.counts.map(([status]) => status);
+    const listed = [...stack.inside].sort((a, b) => order.indexOf(a.state.status) - order.indexOf(b.state.status));
+    const seen = JSON.stringify(listed.map((node) => [node.id, node.state.status]));
+    if (this.stackSeen === seen && this.place.dataset.stack === stack.id) return;
+    this.stackSeen = seen;
+    this.place.dataset.stack = stack.id;
+    const line = (node) => h("li", {}, h("button", { type: "button", class: "p-stack-line", onclick: () => choose(node) }, h("span", { class: "p-cut" }, node.label), badge(node.state.status)));
+    const more = listed.length > STACKED ? h("p", { class: "p-faint p-note-text" }, `and ${listed.length - STACKED} more, in the timeline`) : "";
+    this.place.replaceChildren(h("header", { class: "p-panel-head" }, h("div", {}, h("h2", {}, stack.node.name), h("p", { class: "p-faint" }, stack.label))), h("ul", { class: "p-stack" }, listed.slice(0, STACKED).map(line)), more);
   }
 
   #head(label, node, task, now) {

@@ -94,10 +94,14 @@ export function timeElement(ms, now) {
   return h("time", { datetime: new Date(ms).toISOString(), title: new Date(ms).toISOString() }, moment(ms, now));
 }
 
-/** A reason without what every reason of a failed execution says: what failed stands in the diagram. */
+/** A reason without ids and without what every reason of a failed execution says. */
 export function plainly(reason) {
-  const found = reason.replaceAll(/Task \S+ failed with status: \w+ and reason: '/g, "").replaceAll(/Sub workflow (\S+) failure reason: /g, "sub-workflow $1: ");
-  return found === reason ? reason : found.replace(/'+$/, (quotes) => (found.includes(": '") || found.includes(" '") ? "'" : ""));
+  const found = reason
+    .replaceAll(/Task (\S+)(?: \([\w-]+\))? failed with status: \w+ and reason: '/g, (_, ref) => (/^[\da-f-]{30,}$/.test(ref) ? "" : `${ref}: `))
+    .replaceAll(/Sub workflow (\S+) failure reason: /g, "sub-workflow $1: ");
+  if (found === reason) return reason;
+  // The quotes that were opened are closed at the end, or before what follows.
+  return found.replace(/'+(;|$)/g, (quotes, after) => (/ '[^']*$/.test(found.slice(0, found.indexOf(quotes))) ? "'" : "") + after);
 }
 
 /** A number with thin groups of thousands. */
