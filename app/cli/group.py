@@ -28,6 +28,7 @@ COMMANDS = {
     "schedule": "Start workflows by the clock.",
     "workers": "List the workers that live.",
     "api": "Serve the REST API until Ctrl-C.",
+    "keys": "Make, list and delete the keys of the REST API.",
 }
 """Every command with its short help, in the order in which they are shown."""
 

@@ -103,7 +103,10 @@ def _token_of(request: Request) -> str | None:
 
 def _refuse_other_sites(request: Request) -> None:
     """A page of another site that a browser on this machine shows must not reach an API that asks for nothing."""
-    host = urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname
+    try:
+        host = urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname
+    except ValueError:
+        host = None
     if host not in _LOOPBACK_NAMES:
         raise Refused(
             403,

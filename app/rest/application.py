@@ -16,8 +16,19 @@ from app.rest import errors
 from app.rest.access import Access
 from app.rest.context import Context, run
 from app.rest.errors import Refused
+from app.rest.metrics import Measured
 from app.rest.route import ANYBODY, router
-from app.rest.routes import control, event, metadata, scheduler, search, tasks, token, workflows
+from app.rest.routes import (
+    admin,
+    control,
+    event,
+    metadata,
+    scheduler,
+    search,
+    tasks,
+    token,
+    workflows,
+)
 from app.runtime.clock import new_id
 from app.runtime.ports import Owner
 from config.settings import Settings
@@ -28,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/api"
 ROUTERS = (
+    admin.routes,
     metadata.routes,
     search.routes,
     tasks.routes,
@@ -59,6 +71,8 @@ def create_app(process: Process, *, loopback: bool = True) -> FastAPI:
         api.include_router(each)
     api.include_router(_rest())
     app.include_router(api)
+    app.include_router(admin.outer)
+    app.add_middleware(Measured, metrics=context.metrics)
     return app
 
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from app.bootstrap import Process
 from app.rest.access import Access, Caller
 from app.rest.hub import Hub
+from app.rest.metrics import Metrics
 from app.rest.polls import Polls
 from app.runtime.engine import Engine
 
@@ -28,6 +29,10 @@ class Context:
     access: Access
     hub: Hub = field(default_factory=Hub)
     polls: Polls = field(default_factory=Polls)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.process.engine)
 
     @property
     def engine(self) -> Engine:

@@ -84,10 +84,12 @@ class PodiumRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler with the checks before it."""
         original = super().get_route_handler()
-        role = self.role
+        role, template = self.role, self.path
 
         async def handler(request: Request) -> Response:
             context = request.app.state.podium
+            # For the metrics: which route, not which path.
+            request.scope["podium_route"] = template
             if b"%00" in request.scope.get("raw_path", b"") or b"%00" in request.scope["query_string"]:
                 raise Refused(400, "the address holds the character NUL")
             if role is not None:

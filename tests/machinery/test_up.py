@@ -135,6 +135,7 @@ def test_all_are_ready_together_and_stop_in_order(settings: Settings, start: Cal
     assert [line for line in up.lines if line.startswith("podium") and "stopped" in line] == [
         "podium | flower stopped (0)",
         "podium | api stopped (0)",
+        "podium | events stopped (0)",
         "podium | beat stopped (0)",
         "podium | worker stopped (0)",
         "podium | stopped",

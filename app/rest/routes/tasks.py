@@ -41,7 +41,10 @@ async def _poll(
     async def look() -> list[HandedOut]:
         return await run(outside.hand_out, engine, queue, who, count)
 
-    return await here.hub.take(queue, seconds, look, count)
+    found = await here.hub.take(queue, seconds, look, count)
+    here.metrics.polls.inc()
+    here.metrics.handed_out.inc(len(found))
+    return found
 
 
 @routes.get("/poll/batch/{tasktype}", openapi_extra=OPERATOR)
