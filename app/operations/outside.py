@@ -9,16 +9,16 @@ from typing import Any
 
 import orjson
 
-from app.errors import InvalidInput, TaskIdNotFound
+from app.errors import ExecutionNotFound, InvalidInput, TaskIdNotFound
 from app.runtime import retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
-from app.runtime.execution import Execution
+from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
 from app.runtime.settle import Settlement, outside_queue
 from app.store import executions, logs, outside, tasks
 from app.store.outside import Origin
-from app.store.tasks import TaskRow
+from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
 from workflows.operator import Done, Failed
 from workflows.program import Node
@@ -125,6 +125,26 @@ def update(engine: Engine, result: TaskResult) -> Updated:
 
     engine.from_outside(work, witness=witness)
     return answer[0]
+
+
+def open_task(engine: Engine, execution_id: str, ref: str) -> str | None:
+    """The id of the open task of a reference: in a loop with its iteration (`review__2`), without: the latest.
+
+    None: there is none that is open.
+
+    Raises:
+        ExecutionNotFound: there is no such execution.
+    """
+
+    def work(session: Session) -> str | None:
+        if executions.by_id(session, execution_id) is None:
+            raise ExecutionNotFound(execution_id)
+        rows = tasks.live(session, execution_id)
+        exact = [row.id for row in rows if suffixed(row.ref, path_of(row.path)) == ref]
+        found = exact or [row.id for row in rows if row.ref == ref]
+        return found[-1] if found else None
+
+    return engine.store.read(work)
 
 
 def _update(

@@ -109,7 +109,7 @@ def test_an_open_api_gives_no_token_and_answers_to_its_own_name_alone(api: Api) 
 
 def test_without_a_key_it_is_not_served_to_the_network(settings: Settings) -> None:
     said: list[str] = []
-    with pytest.raises(ApiAddressError, match="would be open to everybody who reaches 0.0.0.0"):
+    with pytest.raises(ApiAddressError, match=r"would be open to everybody who reaches 0\.0\.0\.0"):
         serve(replace(settings, api_address="0.0.0.0", api_port=18999), said.append)
     assert said == []
 

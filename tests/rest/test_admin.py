@@ -31,10 +31,7 @@ def test_metrics_count_calls_by_route_and_tasks_by_queue(api: Api) -> None:
 
     assert 'podium_task_queue_depth{queue="scan"} 1.0' in found
     assert 'podium_workflow_open{status="RUNNING"} 1.0' in found
-    assert (
-        'route="/api/workflow/{workflow_id}",status="200"' in found
-        or 'route="/workflow/{workflow_id}"' in found
-    )
+    assert 'route="/workflow/{workflow_id}"' in found
     assert execution not in found
 
 
@@ -56,5 +53,5 @@ def test_queues_and_what_waits_in_them(api: Api) -> None:
     assert api.get("/admin/queues").json() == {"scan": 1}
     assert api.get("/queue/size").json() == {"scan": 1}
     assert api.post(f"/admin/sweep/requeue/{execution}").text == "true"
-    assert "***" in str(api.get("/admin/config").json()) or api.get("/admin/config").status_code == 200
+    assert set(api.get("/admin/config").json()) == {"version", "settings", "variables"}
     assert api.get("/version").text

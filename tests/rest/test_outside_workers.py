@@ -207,7 +207,8 @@ def test_a_log_line_is_bare_text_whatever_its_type_says(api: Api) -> None:
     unknown = api.post("/tasks/nix/log", content="x")
 
     assert empty.status_code == 204
-    assert [line["log"] for line in api.get(f"/tasks/{task}/log").json()] == ["half \\n done"]
+    api.post(f"/tasks/{task}/log", content='"quoted"')
+    assert [line["log"] for line in api.get(f"/tasks/{task}/log").json()] == ["half \n done", "quoted"]
     assert unknown.status_code == 404
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import Body, Query, Request, Response
 from pydantic import BeforeValidator
 
 from app.operations import outside, query
-from app.operations.conductor import get_task, handed_out_document
+from app.operations.conductor import get_task, get_workflow, handed_out_document
 from app.operations.outside import HandedOut, ResultStatus, TaskResult
 from app.rest.bodies import ExecLog, InPath, OptionalText, TaskResultBody
 from app.rest.context import Context, EngineHere, Here, run
 from app.rest.errors import Refused
 from app.rest.replies import Json, Text, nothing
 from app.rest.route import OPERATOR, router
+from app.runtime.engine import Engine
 from app.runtime.settle import outside_queue
 from app.store.outside import PollRow
 
@@ -143,10 +146,49 @@ def requeue(engine: EngineHere, tasktype: InPath) -> Response:
 async def add_log(request: Request, here: Here, task_id: InPath) -> Response:
     """Write a line to a task's log: the body is the bare text, or a JSON string."""
     text = (await request.body()).decode("utf-8", "replace")[:_LONGEST_LINE]
-    if text.startswith('"') and text.endswith('"') and len(text) > 1:
-        text = text[1:-1]
-    await run(outside.add_log, here.engine, task_id, text.replace("\0", ""))
+    await run(outside.add_log, here.engine, task_id, _unescaped(text).replace("\0", ""))
     return nothing()
+
+
+Output = Annotated[dict[str, Any] | None, Body()]
+
+
+@routes.post("/{workflow_id}/{ref}/{status}")
+def update_by_reference(
+    engine: EngineHere,
+    workflow_id: InPath,
+    ref: InPath,
+    status: InPath,
+    output: Output = None,
+    workerid: OptionalText = None,
+) -> Response:
+    """Take the result of an open task by its reference; answers its id, or nothing when none is open."""
+    return Text(_updated(engine, workflow_id, ref, status, output, workerid) or "")
+
+
+@routes.post("/{workflow_id}/{ref}/{status}/sync")
+def update_by_reference_and_get(
+    engine: EngineHere,
+    workflow_id: InPath,
+    ref: InPath,
+    status: InPath,
+    output: Output = None,
+    workerid: OptionalText = None,
+) -> Response:
+    """As without /sync; answers the execution."""
+    if _updated(engine, workflow_id, ref, status, output, workerid) is None:
+        raise Refused(404, f"Found no running task {ref} of workflow {workflow_id} to update")
+    return Json(get_workflow(engine, workflow_id))
+
+
+def _updated(
+    engine: Engine, workflow_id: str, ref: str, status: str, output: dict[str, Any] | None, worker: str | None
+) -> str | None:
+    wanted = status_of(status)
+    task_id = outside.open_task(engine, workflow_id, ref)
+    if task_id is not None:
+        outside.update(engine, TaskResult(task_id, wanted, output, worker=worker))
+    return task_id
 
 
 @routes.get("/{task_id}/log")
@@ -162,6 +204,18 @@ def get_log(engine: EngineHere, task_id: InPath) -> Response:
 def get(engine: EngineHere, task_id: InPath) -> Response:
     """A task."""
     return Json(get_task(engine, task_id))
+
+
+def _unescaped(text: str) -> str:
+    """The line that was meant: SDKs send it as JSON, with its quotes or without."""
+    for written in (text, f'"{text}"'):
+        try:
+            found = json.loads(written)
+        except ValueError:
+            continue
+        if isinstance(found, str):
+            return found
+    return text
 
 
 def result_of(body: TaskResultBody) -> TaskResult:

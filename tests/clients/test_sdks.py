@@ -1,0 +1,46 @@
+"""What users of Conductor have works with Podium, unchanged."""
+
+from __future__ import annotations
+
+from tests.clients.conftest import RunScript
+
+
+def test_conductor_python_2_works_with_workers_dsl_and_clients(python_2: RunScript) -> None:
+    found = python_2("python_2.py")
+
+    assert found == {
+        "hello": ["COMPLETED", {"result": "Hello you"}],
+        "large": ["COMPLETED", {"left": 6, "right": 20, "case": "a", "sub": "Hello sub"}],
+        "inline": ["COMPLETED", {"left": 8, "right": 20, "case": "other", "sub": "Hello sub"}],
+        "flaky": ["COMPLETED", ["FAILED", "COMPLETED"]],
+        "paused": "PAUSED",
+        "size": 1,
+        "empty": None,
+        "log": found["log"],
+        "polled": "me",
+        "reference": "hand",
+        "failed": "FAILED",
+        "retried": "COMPLETED",
+        "restarted": "RUNNING",
+        "terminated": "enough",
+        "rerun": True,
+        "correlated": True,
+        "search": "TERMINATED",
+        "definitions": ["flaky", "hello", "large", "waits"],
+        "double": "double",
+        "gone": 404,
+    }
+    # The SDK itself cuts the last quote off a line that ends with one.
+    assert found["log"][0].startswith("half ")
+
+
+def test_conductor_python_1_polls_and_updates_the_old_way(python_1: RunScript) -> None:
+    assert python_1("python_1.py") == {"status": "COMPLETED", "output": {"n": 3}}
+
+
+def test_a_worker_on_node_and_the_javascript_sdk(node: RunScript) -> None:
+    assert node("node.mjs") == {
+        "execute": ["COMPLETED", {"result": "Hello node"}],
+        "start": ["COMPLETED", {"result": "Hello again"}],
+        "search": 2,
+    }
