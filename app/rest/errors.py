@@ -21,6 +21,7 @@ STATUS = {
     "ExpressionError": 400,
     "ScriptError": 400,
     "OperatorError": 400,
+    "DuplicateReference": 400,
     "InvalidInput": 400,
     "WorkflowNotFound": 404,
     "TaskDefinitionNotFound": 404,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-
 from typing import Annotated, Any
 
 from fastapi import Body, Query, Request, Response
