@@ -171,8 +171,12 @@ def test_the_strategy_fail_on_running_starts_another_once_the_first_has_ended(ha
 
 
 def test_a_task_does_not_wait_for_an_execution_that_waits_for_it(harness: Harness) -> None:
-    ask = {"name": "ask", "taskReferenceName": "ask", "type": "SUB_WORKFLOW"}
-    ask |= {"subWorkflowParam": {"name": "${workflow.input.next}", "idempotencyKey": "same"}}
+    ask = {
+        "name": "ask",
+        "taskReferenceName": "ask",
+        "type": "SUB_WORKFLOW",
+        "subWorkflowParam": {"name": "${workflow.input.next}", "idempotencyKey": "same"},
+    }
     register(harness, WorkflowDef.model_validate({"name": "circle", "tasks": [ask]}))
 
     execution_id = start(harness.engine, "circle", {"next": "circle"}, idempotency_key="same")
