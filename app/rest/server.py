@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
@@ -73,7 +75,16 @@ class Server:
         Raises:
             ApiAddressError: it can't listen there.
         """
-        self._server.run()
+        if threading.current_thread() is not threading.main_thread():
+            self._server.run()
+            return
+        # When all is done uvicorn raises the signal that stopped it once more: with SIGTERM's default the process would
+        # end as one that was killed, and close nothing.
+        before = signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        try:
+            self._server.run()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def stop(self) -> None:
         """Make `run` return; from any thread."""
