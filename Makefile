@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 LOCK := config/requirements.lock
 DEV_LOCK := config/requirements-dev.lock
 CODE := config workflows app tasks tests bench
+EXTRAS := --extra dev --extra otel --extra kafka --extra nats --extra s3
 COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
            --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
@@ -44,7 +45,7 @@ lock: ## make the locks anew from pyproject.toml
 	@sh config/python.sh build/lock
 	build/lock/bin/python -m pip install --quiet pip-tools
 	build/lock/bin/pip-compile $(COMPILE) --output-file $(LOCK) pyproject.toml config/lock.in
-	build/lock/bin/pip-compile $(COMPILE) --extra dev --constraint $(LOCK) --output-file $(DEV_LOCK) \
+	build/lock/bin/pip-compile $(COMPILE) $(EXTRAS) --constraint $(LOCK) --output-file $(DEV_LOCK) \
 		pyproject.toml config/lock.in
 
 dev: $(VENV)/.installed-dev

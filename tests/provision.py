@@ -10,6 +10,9 @@ import sys
 from tests.localcelery.vendors import rabbitmq_binary
 from tests.servers import ServerMissing, postgresql_bin
 
+PROGRAMS = {"chromium": "chromium", "nats-server": "nats-server"}
+"""Packages whose program is on the PATH, wherever they come from."""
+
 
 def missing_packages() -> list[str]:
     """Return the names of the system packages that are lacking."""
@@ -22,6 +25,7 @@ def missing_packages() -> list[str]:
         rabbitmq_binary()
     except ServerMissing:
         missing.append("rabbitmq-server")
+    missing += [package for package, program in PROGRAMS.items() if shutil.which(program) is None]
     return missing
 
 
