@@ -216,11 +216,11 @@ def test_ctrl_c_in_the_terminal_stops_everything_with_code_0(settings: Settings)
     assert processes_of(settings.state_dir) == []
 
 
-def test_a_worker_that_can_not_start_ends_it_with_its_name(tmp_path: Path) -> None:
+def test_a_process_that_can_not_start_ends_it_with_its_name(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path / "state", imports=("no_such_module",))
     lines = list[str]()
 
-    with pytest.raises(UpError, match="the worker ended 3 times before it was ready"):
+    with pytest.raises(UpError, match="the (worker|events) ended 3 times before it was ready"):
         run_up(settings, flower=False, beat=False, api=False, write=lines.append)
 
     assert any("No module named 'no_such_module'" in line for line in lines)

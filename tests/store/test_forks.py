@@ -40,11 +40,13 @@ for _ in range(20):
     if pid == 0:
         own = create_engine(url)
         try:
-            Store(own).transact(lambda session: session.run(line), patience=1)
+            Store(own).transact(lambda session: session.run(line), patience=60)
         except BaseException:
             os._exit(1)
         os._exit(0)
-    failed += os.waitpid(pid, 0)[1] != 0
+    if os.waitpid(pid, 0)[1] != 0:
+        failed += 1
+        break
 stop.set()
 for thread in threads:
     thread.join()
