@@ -28,6 +28,8 @@ def write(session):
 def write_on():
     while not stop.is_set():
         store.transact(write)
+        # SQLite has no queue: who asks again at once would keep the others out.
+        stop.wait(0.01)
 
 threads = [threading.Thread(target=write_on) for _ in range(2)]
 for thread in threads:
