@@ -220,7 +220,7 @@ def test_a_process_that_can_not_start_ends_it_with_its_name(tmp_path: Path) -> N
     settings = Settings(state_dir=tmp_path / "state", imports=("no_such_module",))
     lines = list[str]()
 
-    with pytest.raises(UpError, match="the (worker|events) ended 3 times before it was ready"):
+    with pytest.raises(UpError, match=r"the (worker|events) ended 3 times before it was ready"):
         run_up(settings, flower=False, beat=False, api=False, write=lines.append)
 
     assert any("No module named 'no_such_module'" in line for line in lines)
