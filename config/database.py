@@ -35,6 +35,13 @@ def create_engine(source: Settings | str) -> sqlalchemy.Engine:
     return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
 
 
+def in_memory() -> sqlalchemy.Engine:
+    """A SQLite database of one connection, in memory: it is gone with the engine."""
+    return sqlalchemy.create_engine(
+        "sqlite://", isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.StaticPool
+    )
+
+
 def _parse(text: str) -> URL:
     try:
         url = make_url(with_psycopg(text))

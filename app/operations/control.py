@@ -1,4 +1,4 @@
-"""Control executions: pause, resume, terminate, retry, rerun, restart, skip a task, change variables.
+"""Control executions: pause, resume, terminate, retry, rerun, restart, skip a task, change variables, call tasks now.
 
 Each is one transaction, leaves a row of `audit`, and does what `app/runtime/resumption.py` finds due in the table.
 """
@@ -18,7 +18,7 @@ from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
 from app.runtime.settle import Settlement
-from app.store import definitions, executions, tasks
+from app.store import definitions, executions, outside, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import path_of, path_text
 from workflows.program import Node, Path
@@ -263,6 +263,36 @@ def update_variables(
         return sorted(changes)
 
     recorded(engine, "update_variables", execution_id, work, actor=actor, reason=reason)
+
+
+def reset_callbacks(
+    engine: Engine, execution_id: str, *, actor: str | None = None, reason: str | None = None
+) -> None:
+    """Have worker tasks that asked to be called again later (`callbackAfterSeconds`) called now.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it has ended.
+    """
+
+    def work(settlement: Settlement) -> Any:
+        execution = locked_execution(engine, settlement, execution_id)
+        _require_open(execution.row(settlement.session), "changed")
+        session, now = settlement.session, settlement.now
+        due = [
+            row
+            for row in tasks.live(session, execution_id)
+            if row.status == TaskStatus.SCHEDULED and row.polls and row.wake == "send"
+        ]
+        for row in due:
+            node = execution.program.node(row.ref)
+            if settlement.is_outside(node):
+                outside.offer(session, settlement.offered(execution, node, row), now)
+            else:
+                tasks.change_due(session, row.id, now, "send")
+        return [row.ref for row in due]
+
+    recorded(engine, "reset_callbacks", execution_id, work, actor=actor, reason=reason)
 
 
 _MOST = 1_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -160,12 +160,21 @@ def _update(
     ended = execution is None or WorkflowStatus(execution.row(session).status).terminal
     if TaskStatus(row.status).terminal or execution is None or ended:
         return Updated(queue, ended=True)
-    given = output if output is not None else orjson.loads(row.output) if row.output else {}
+    apply_result(settlement, execution, row, replace(result, output=output))
+    return Updated(queue, ended=result.status is not ResultStatus.IN_PROGRESS)
+
+
+def apply_result(settlement: Settlement, execution: Execution, row: TaskRow, result: TaskResult) -> None:
+    """Write down what is answered for a task that is open; the output is plain JSON.
+
+    Raises:
+        InvalidInput: what is kept of an unfinished task is too large.
+    """
+    given = result.output if result.output is not None else orjson.loads(row.output) if row.output else {}
     if result.status is ResultStatus.IN_PROGRESS:
         _go_on_later(settlement, execution, row, result, given)
-        return Updated(queue, ended=False)
-    settlement.outcome_of_open(execution, row, _outcome(result, given))
-    return Updated(queue, ended=True)
+    else:
+        settlement.outcome_of_open(execution, row, _outcome(result, given))
 
 
 def _execution(engine: Engine, session: Session, row: TaskRow) -> Execution | None:

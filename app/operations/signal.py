@@ -1,18 +1,22 @@
-"""Move an execution from outside: complete or fail a task that is open."""
+"""Move an execution from outside: complete or fail a task that is open, or whatever it waits at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import TaskNotFound, WrongState
-from app.operations.audit import locked_execution, recorded
+from app.errors import InvalidInput, TaskIdNotFound, TaskNotFound, WrongState
+from app.operations.audit import locked_execution, locked_row, recorded
+from app.operations.outside import ResultStatus, TaskResult, apply_result
 from app.operations.values import json_object
+from app.operations.waiting import blocking
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.settle import Settlement
-from app.store import tasks
+from app.store import executions, tasks
+from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
+from app.store.unit_of_work import Session
 from workflows.operator import Done, Failed
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -60,6 +64,111 @@ def fail_task(
         ExecutionNotFound, TaskNotFound, WrongState: as `complete_task`.
     """
     _end(engine, execution_id, ref, Failed(reason, terminal=terminal), "fail_task", actor, reason)
+
+
+class _NothingWaits(Exception):
+    """Undoes a signal for which there is nobody."""
+
+
+def signal(
+    engine: Engine,
+    execution_id: str,
+    status: ResultStatus,
+    output: Mapping[str, Any] | None = None,
+    *,
+    awaited: bool = False,
+    actor: str | None = None,
+) -> str | None:
+    """End the first WAIT that is open, in the execution or below it in its sub-workflows; None: there is none.
+
+    status: how it ends; IN_PROGRESS changes its output alone.
+    awaited: somebody is going to wait for what follows: each change is told from now on.
+
+    Returns:
+        what it is told under: the id of the execution, or of the one above it that somebody waits for.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        InvalidInput: the output is no JSON object, or too large.
+    """
+    given = json_object(output, "a task's output", engine.payload_limit)
+    topics: list[str] = []
+
+    def work(settlement: Settlement) -> Any:
+        session = settlement.session
+        row = locked_row(settlement, execution_id)
+        whose, task = blocking(session, row, timed=True)
+        if whose is None or task is None:
+            raise _NothingWaits
+        topics[:] = [row.awaited or row.id]
+        if awaited:
+            _await(session, whose, row, topics[0])
+        execution = locked_execution(engine, settlement, whose.id)
+        apply_result(settlement, execution, task, TaskResult(task.id, status, given))
+        return {"task": task.id, "status": status}
+
+    try:
+        recorded(engine, "signal", execution_id, work, actor=actor)
+    except _NothingWaits:
+        return None
+    return topics[0]
+
+
+def update_state(
+    engine: Engine,
+    execution_id: str,
+    *,
+    variables: Mapping[str, Any] | None = None,
+    ref: str | None = None,
+    result: TaskResult | None = None,
+    actor: str | None = None,
+) -> str:
+    """Set variables of an execution and take the result of one of its open tasks, in one transaction.
+
+    ref: the reference of the task (as for `complete_task`), or None: `result` names it by its id.
+
+    Returns:
+        what it is told under, as for `signal`.
+
+    Raises:
+        ExecutionNotFound, TaskNotFound, WrongState: as `complete_task`.
+        TaskIdNotFound: no task of this execution has the id.
+        InvalidInput: the variables or the output are of no use.
+    """
+    changes = json_object(variables, "the variables", engine.payload_limit)
+    topics: list[str] = []
+
+    def work(settlement: Settlement) -> Any:
+        session = settlement.session
+        row = locked_row(settlement, execution_id)
+        if WorkflowStatus(row.status).terminal:
+            raise WrongState(f"execution {execution_id} is {row.status}: it has ended and can't be changed")
+        topics[:] = [row.awaited or row.id]
+        _await(session, row, row, topics[0])
+        execution = locked_execution(engine, settlement, execution_id)
+        problem = settlement.set_variables(execution, changes) if changes else None
+        if problem:
+            raise InvalidInput(f"the variables of execution {execution_id} {problem}")
+        if result is not None:
+            task = open_task(settlement, execution, ref) if ref else tasks.by_id(session, result.task_id)
+            if task is None or task.workflow_id != execution_id:
+                raise TaskIdNotFound(result.task_id)
+            if not TaskStatus(task.status).terminal:
+                apply_result(settlement, execution, task, result)
+        return {"variables": sorted(changes), "task": ref}
+
+    recorded(engine, "update_state", execution_id, work, actor=actor, subject=ref)
+    return topics[0]
+
+
+def _await(session: Session, lowest: WorkflowRow, row: WorkflowRow, topic: str) -> None:
+    """Have each change told of all executions from `lowest` up to `row`."""
+    above: WorkflowRow | None = lowest
+    while above is not None:
+        executions.await_from_now(session, above.id, topic)
+        if above.id == row.id:
+            return
+        above = executions.by_id(session, above.parent_id) if above.parent_id else None
 
 
 def _end(

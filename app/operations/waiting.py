@@ -54,23 +54,26 @@ def stand_of(engine: Engine, execution_id: str, refs: Sequence[str] = ()) -> Sta
             raise ExecutionNotFound(execution_id)
         if WorkflowStatus(row.status).terminal:
             return Stand(row, row, None, True)
-        blocking, task = _blocking(session, row, 0)
+        whose, task = blocking(session, row)
         ended = any(_has_ended(session, row, ref) for ref in refs)
-        return Stand(row, blocking or row, task, task is not None or ended)
+        return Stand(row, whose or row, task, task is not None or ended)
 
     return engine.store.read(work)
 
 
-def _blocking(session: Session, row: WorkflowRow, depth: int) -> tuple[WorkflowRow | None, TaskRow | None]:
-    """The first WAIT that no time ends, in the execution or below it."""
+def blocking(
+    session: Session, row: WorkflowRow, *, timed: bool = False, depth: int = 0
+) -> tuple[WorkflowRow | None, TaskRow | None]:
+    """The first WAIT in the execution or below it, and whose it is. `timed`: also one that its time will end."""
     live = tasks.live(session, row.id)
     for task in live:
-        if task.type == "WAIT" and task.wake != "wait" and task.status == TaskStatus.IN_PROGRESS:
+        waits = task.type == "WAIT" and task.status == TaskStatus.IN_PROGRESS
+        if waits and (timed or task.wake != "wait"):
             return row, task
     for task in live:
         child = executions.by_id(session, task.sub_workflow_id) if task.sub_workflow_id else None
         if child is not None and depth < _DEEPEST:
-            found = _blocking(session, child, depth + 1)
+            found = blocking(session, child, timed=timed, depth=depth + 1)
             if found[1] is not None:
                 return found
     return None, None
@@ -96,12 +99,13 @@ def signal_response(
         ReturnStrategy.BLOCKING_TASK_INPUT,
     ):
         return {"responseType": strategy, **head, **_task_run(engine, stand.blocking, stand.task)}
-    blocking = strategy is ReturnStrategy.BLOCKING_WORKFLOW
-    kind = ReturnStrategy.BLOCKING_WORKFLOW if blocking else ReturnStrategy.TARGET_WORKFLOW
-    return {"responseType": kind, **head, **_workflow_run(engine, stand.blocking if blocking else stand.row)}
+    below = strategy is ReturnStrategy.BLOCKING_WORKFLOW
+    kind = ReturnStrategy.BLOCKING_WORKFLOW if below else ReturnStrategy.TARGET_WORKFLOW
+    return {"responseType": kind, **head, **workflow_run(engine, stand.blocking if below else stand.row)}
 
 
-def _workflow_run(engine: Engine, row: WorkflowRow) -> Document:
+def workflow_run(engine: Engine, row: WorkflowRow) -> Document:
+    """Conductor's WorkflowRun."""
     rows = engine.store.read(lambda s: tasks.of_workflow(s, row.id))
     told = workflow_document(engine, row, rows)
     names = (

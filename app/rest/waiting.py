@@ -13,12 +13,15 @@ LOOK_SECONDS = 1.0
 
 
 async def until_reached(
-    here: Context, execution_id: str, seconds: float, refs: Sequence[str] = ()
+    here: Context, execution_id: str, seconds: float, refs: Sequence[str] = (), topic: str | None = None
 ) -> tuple[Stand, bool]:
-    """Where an execution stands once it has got somewhere (`Stand.reached`), or the time is over (True then)."""
+    """Where an execution stands once it has got somewhere (`Stand.reached`), or the time is over (True then).
+
+    topic: what its changes are told under, where that is not its own id.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    async with here.hub.watch(execution_id) as watch:
+    async with here.hub.watch(topic or execution_id) as watch:
         while True:
             stand = await run(stand_of, here.engine, execution_id, refs)
             left = deadline - loop.time()

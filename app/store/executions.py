@@ -170,6 +170,12 @@ _FORGET = Statement(
     "free an idempotency key",
     delete(idempotency).where(idempotency.c.name == _p("name"), idempotency.c.key == _p("key")),
 )
+_AWAIT = Statement(
+    "somebody waits for an execution from now on",
+    update(workflow)
+    .where(workflow.c.id == _p("id"), workflow.c.awaited.is_(None))
+    .values(awaited=_p("topic")),
+)
 _COUNTS = Statement(
     "executions by status", select(workflow.c.status, func.count()).group_by(workflow.c.status)
 )
@@ -260,6 +266,11 @@ def pass_key_on(session: Session, name: str, key: str, seen: str, workflow_id: s
 
 def free_key(session: Session, name: str, key: str) -> None:
     session.run(_FORGET, name=name, key=key)
+
+
+def await_from_now(session: Session, workflow_id: str, topic: str) -> None:
+    """Have each change of an execution told under `topic`, unless it is told under another already."""
+    session.run(_AWAIT, id=workflow_id, topic=topic)
 
 
 def counts(session: Session) -> dict[str, int]:

@@ -108,6 +108,7 @@ class Http(Operator):
     type = "HTTP"
     spec = HttpSpec
     repeatable = False
+    slow = True
     examples = (
         Example(
             "a JSON response",

@@ -16,6 +16,7 @@ from app.operations import outside
 from app.operations.conductor import get_task, get_workflow
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere, Here
+from app.rest.errors import Refused
 from app.rest.replies import Json, Text
 from app.rest.route import ADMIN, ANYBODY, PodiumRoute, router
 from app.store import workers
@@ -75,10 +76,26 @@ def queue_sizes(engine: EngineHere) -> Response:
 @routes.get("/environment")
 def environment() -> Response:
     """The names of the variables that `${workflow.env.NAME}` can read, without their values."""
-    found = {
-        name.removeprefix(prefix) for prefix in ENV_PREFIXES for name in os.environ if name.startswith(prefix)
+    return Json([{"name": name} for name in sorted(_variables())])
+
+
+@routes.get("/environment/{key}", openapi_extra=ADMIN)
+def environment_variable(key: InPath) -> Response:
+    """The value of a variable that `${workflow.env.NAME}` can read, as text."""
+    found = _variables().get(key)
+    if found is None:
+        raise Refused(404, f"there is no variable PODIUM_ENV_{key}")
+    return Text(found)
+
+
+def _variables() -> dict[str, str]:
+    prefixes = reversed(ENV_PREFIXES)
+    return {
+        name.removeprefix(prefix): value
+        for prefix in prefixes
+        for name, value in os.environ.items()
+        if name.startswith(prefix)
     }
-    return Json([{"name": name} for name in sorted(found)])
 
 
 @routes.get("/version")

@@ -114,6 +114,13 @@ def update_variables(
     return Json(get_workflow(engine, workflow_id))
 
 
+@routes.post("/{workflow_id}/resetcallbacks", status_code=204)
+def reset_callbacks(engine: EngineHere, caller: CallerHere, workflow_id: InPath) -> Response:
+    """Hand tasks out now that asked to be handed out again later."""
+    control.reset_callbacks(engine, workflow_id, actor=caller.name)
+    return nothing(204)
+
+
 @routes.put("/decide/{workflow_id}")
 def decide(engine: EngineHere, workflow_id: InPath) -> Response:
     """Conductor looks at an execution again; here that happens whenever something changes. Answers whether it is there."""

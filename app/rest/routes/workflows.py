@@ -5,32 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Body, Query, Response
-from pydantic import BeforeValidator
 
 from app.operations import conductor
 from app.operations.start import start
-from app.operations.waiting import ReturnStrategy, signal_response
 from app.rest.access import Caller
 from app.rest.bodies import (
     InPath,
     OptionalInt,
     OptionalText,
     StartWorkflowRequest,
-    VersionInPath,
-    blank_is_zero,
 )
-from app.rest.context import CallerHere, EngineHere, Here, run
+from app.rest.context import CallerHere, EngineHere
 from app.rest.errors import Refused
 from app.rest.replies import Json, Text
 from app.rest.route import router
 from app.rest.routes.metadata import workflow_of
-from app.rest.waiting import until_reached
-from app.runtime.clock import new_id
 from app.runtime.engine import Engine
 from workflows.model import IdempotencyStrategy
 
 routes = router("workflow", "/workflow")
-LONGEST_WAIT = 600
 
 
 def started(
@@ -74,29 +67,6 @@ def started(
 def start_workflow(engine: EngineHere, caller: CallerHere, request: StartWorkflowRequest) -> Response:
     """Start an execution; answers its id as text."""
     return Text(started(engine, caller, request))
-
-
-@routes.post("/execute/{name}/{version}")
-async def execute(
-    here: Here,
-    caller: CallerHere,
-    name: InPath,
-    version: VersionInPath,
-    request: StartWorkflowRequest,
-    requestId: OptionalText = None,
-    waitUntilTaskRef: OptionalText = None,
-    waitForSeconds: Annotated[int, BeforeValidator(blank_is_zero), Query(ge=0, le=LONGEST_WAIT)] = 10,
-    consistency: OptionalText = None,
-    returnStrategy: ReturnStrategy = ReturnStrategy.TARGET_WORKFLOW,
-) -> Response:
-    """Start an execution and wait until it ends, waits for somebody, or one of some tasks has ended."""
-    del consistency  # what is answered has been committed in any case
-    chosen = None if request.workflow_def is not None else version
-    execution_id = await run(started, here.engine, caller, request, name=name, version=chosen, awaited=True)
-    refs = [ref.strip() for ref in (waitUntilTaskRef or "").split(",") if ref.strip()]
-    stand, timed_out = await until_reached(here, execution_id, waitForSeconds or 10, refs)
-    answer = await run(signal_response, here.engine, stand, returnStrategy, requestId or new_id(), timed_out)
-    return Json(answer)
 
 
 @routes.post("/{name}")
