@@ -10,7 +10,7 @@ import orjson
 
 from app.errors import DefinitionConflict, TaskDefinitionNotFound, WorkflowNotFound
 from app.runtime.engine import Engine
-from app.store import definitions
+from app.store import definitions, tags
 from app.store.unit_of_work import Session
 from workflows.loading import Definitions
 from workflows.model import TaskDef, WorkflowDef
@@ -137,6 +137,8 @@ def remove_definition(engine: Engine, name: str, version: int) -> None:
     def work(session: Session) -> None:
         if not definitions.delete_version(session, name, version):
             raise WorkflowNotFound(name, version, definitions.names(session))
+        if definitions.find_program(session, name, None) is None:
+            tags.clear(session, "workflow", name)
 
     engine.store.transact(work)
 
@@ -152,6 +154,7 @@ def remove_task_definition(engine: Engine, name: str) -> None:
         definitions.lock(session)
         if not definitions.delete_task_def(session, name):
             raise TaskDefinitionNotFound(name)
+        tags.clear(session, "task", name)
         _refresh(engine, session, {name}, engine.known_task_defs(session))
 
     engine.store.transact(work)

@@ -13,7 +13,7 @@ from app.operations.start import start_within
 from app.runtime.clock import id_before, new_id
 from app.runtime.engine import Engine
 from app.runtime.settle import Settlement
-from app.store import logs, schedules
+from app.store import logs, schedules, tags
 from app.store.schedules import FiringRow, ScheduleRow
 from app.store.unit_of_work import TAKEN, Session
 from workflows.cron import cron
@@ -63,6 +63,7 @@ def remove(engine: Engine, name: str, *, actor: str | None = None) -> None:
     def work(session: Session) -> None:
         if not schedules.remove(session, name):
             raise ScheduleNotFound(name, schedules.names(session))
+        tags.clear(session, "schedule", name)
         _audit(engine, session, "remove_schedule", name, actor, None)
 
     engine.store.transact(work)

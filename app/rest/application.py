@@ -27,6 +27,7 @@ from app.rest.routes import (
     scheduler,
     search,
     signals,
+    tags,
     tasks,
     token,
     workflows,
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "/api"
 ROUTERS = (
     admin.routes,
+    tags.routes,
     metadata.routes,
     search.routes,
     signals.routes,

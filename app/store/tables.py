@@ -270,6 +270,17 @@ api_token = Table(
 # tokens that are over
 Index("api_token_expires_ix", api_token.c.expires)
 
+# Labels of definitions, schedules and secrets; the primary key is also the order of each one's list.
+tag = Table(
+    "tag",
+    metadata,
+    # workflow, task, schedule or secret
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
 # Who did what to which execution or definition.
 audit = Table(
     "audit",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
+from app.operations import simulation
+from app.store.tables import metadata
 from tests.rest.client import Api, Json, simple, workflow
 from tests.rest.test_signals import below, wait
 
@@ -23,12 +25,12 @@ def mock(output: Json | None = None, status: str = "COMPLETED", **more: Json) ->
 
 
 def rows(api: Api) -> dict[str, int]:
-    from app.store.tables import metadata
-
+    """How many rows each table has."""
     with api.process.store.engine.connect() as connection:
-        count = lambda name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: E731
-        found: dict[str, Any] = {table.name: count(table.name) for table in metadata.sorted_tables}
-    return found
+        return {
+            table.name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}").scalar_one()
+            for table in metadata.sorted_tables
+        }
 
 
 def test_made_up_results_take_a_definition_to_its_end_and_leave_no_trace(api: Api) -> None:
@@ -144,9 +146,9 @@ def test_a_definition_that_is_sent_along_need_not_be_registered_and_a_bad_one_is
     assert (unknown.status_code, bad.status_code) == (404, 400)
 
 
-def test_a_loop_of_operators_without_end_is_answered_all_the_same(api: Api, monkeypatch: Any) -> None:
-    from app.operations import simulation
-
+def test_a_loop_of_operators_without_end_is_answered_all_the_same(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(simulation, "MOST_MOVES", 20)
     loop = {
         "name": "loop",

@@ -212,6 +212,14 @@ def _around() -> None:
     )
     op.create_index("api_token_expires_ix", "api_token", ["expires"])
     op.create_table(
+        "tag",
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "key", "value", name="tag_pkey"),
+    )
+    op.create_table(
         "audit",
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
