@@ -21,10 +21,14 @@ from typing import Any
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound
 from app.events.service import EventService
-from app.operations import control, definitions, events, query, schedules, signal, workers
+from app.operations import control, definitions, events, query, retention, schedules, signal, workers
 from app.operations import start as starting
+from app.operations.bulk import BulkResult, bulk
 from app.operations.definitions import Registered
+from app.operations.diff import Difference, diff
+from app.operations.history import Transition, history
 from app.operations.query import ExecutionState, TaskExecution
+from app.operations.retention import Pruned
 from app.operations.tree import ExecutionTree, get_tree
 from app.operations.workers import Worker
 from app.store.handlers import EventExecutionRow
@@ -280,6 +284,64 @@ class Podium:
     def terminate(self, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
         """End an execution: `app.operations.control.terminate`."""
         control.terminate(self.engine, execution_id, reason, actor=actor)
+
+    def pause(self, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
+        """Have nothing new begin: `app.operations.control.pause`."""
+        control.pause(self.engine, execution_id, actor=actor, reason=reason)
+
+    def resume(self, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
+        """Go on where it was paused: `app.operations.control.resume`."""
+        control.resume(self.engine, execution_id, actor=actor, reason=reason)
+
+    def retry(self, execution_id: str, **options: Any) -> None:
+        """Try again what failed: `app.operations.control.retry`, which names the options."""
+        control.retry(self.engine, execution_id, **options)
+
+    def rerun(self, execution_id: str, task: str | None = None, **options: Any) -> None:
+        """Do it again from a task on: `app.operations.control.rerun`, which names the options."""
+        control.rerun(self.engine, execution_id, task, **options)
+
+    def restart(self, execution_id: str, **options: Any) -> None:
+        """Do it all anew: `app.operations.control.restart`, which names the options."""
+        control.restart(self.engine, execution_id, **options)
+
+    def skip_task(self, execution_id: str, ref: str, **options: Any) -> None:
+        """Have a task passed over: `app.operations.control.skip_task`, which names the options."""
+        control.skip_task(self.engine, execution_id, ref, **options)
+
+    def update_variables(self, execution_id: str, variables: Mapping[str, Any], **options: Any) -> None:
+        """Set variables: `app.operations.control.update_variables`, which names the options."""
+        control.update_variables(self.engine, execution_id, variables, **options)
+
+    def explain(self, execution_id: str) -> str:
+        """What an execution waits for, or how it ended, in a sentence."""
+        return query.explain(self.engine, execution_id)
+
+    def history(self, execution_id: str, *, after: int = 0, limit: int = 1_000) -> list[Transition]:
+        """Every transition with its time and who made it: `app.operations.history.history`."""
+        return history(self.engine, execution_id, after=after, limit=limit)
+
+    def diff(self, before: str, after: str) -> Difference:
+        """Compare two executions task by task: `app.operations.diff.diff`."""
+        return diff(self.engine, before, after)
+
+    def archive(self, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> str:
+        """Write one that has ended into the archive; the file's URL: `app.operations.retention.archive`."""
+        return retention.archive(self.engine, execution_id, actor=actor, reason=reason)
+
+    def remove(
+        self, execution_id: str, *, archive: bool = False, actor: str | None = None, reason: str | None = None
+    ) -> None:
+        """Delete one that has ended: `app.operations.retention.remove`."""
+        retention.remove(self.engine, execution_id, archive=archive, actor=actor, reason=reason)
+
+    def prune(self, older_than: float, **options: Any) -> Pruned:
+        """Delete those that ended long ago: `app.operations.retention.prune`, which names the options."""
+        return retention.prune(self.engine, older_than, **options)
+
+    def bulk(self, operation: str, execution_ids: list[str], **options: Any) -> BulkResult:
+        """One operation on many executions, with a result for each: `app.operations.bulk.bulk`."""
+        return bulk(self.engine, operation, execution_ids, **options)
 
     def publish(self, event: str, payload: Mapping[str, Any], *, message_id: str | None = None) -> str:
         """Publish an event; the id of its message: `app.operations.events.publish`."""

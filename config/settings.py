@@ -82,6 +82,12 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _truth(value: str) -> bool:
+    if value.strip().lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value.strip().lower() == "true"
+
+
 def _about(parse: Callable[[str], Any], doc: str, minimum: float | None = None) -> dict[str, Any]:
     return {"parse": parse, "doc": doc, "minimum": minimum}
 
@@ -109,6 +115,9 @@ _EVENT_REDIS = _about(_text, "Redis of `redis` events. Not set: the broker, wher
 _EVENT_KAFKA = _about(_text, "Bootstrap servers of `kafka` events: host:port,host:port.")
 _EVENT_NATS = _about(_text, "NATS servers of `nats` events: nats://host:4222.")
 _EVENT_KEEP = _about(_seconds, "How long messages that were handled are kept, and known again.", 60)
+_RETENTION = _about(_seconds, "Age at which executions that have ended are removed by beat. Not set: never.")
+_RETENTION_ARCHIVE = _about(_truth, "Whether beat writes executions into the archive before it removes them.")
+_ARCHIVE = _about(_text, "Folder of archive files: a path, s3://… Not set: archive in the state directory.")
 _STATUS_SINK = _about(_text, "Where executions that ask for it report; for definitions that name no sink.")
 _WEBHOOK_SECRET = _about(_text, "Key of the signatures of webhooks; at least 16 characters.")
 _API_PORT = _about(_whole, "Port of the REST API.", 1)
@@ -156,6 +165,9 @@ class Settings:
     event_kafka_servers: str | None = field(default=None, metadata=_EVENT_KAFKA)
     event_nats_url: str | None = field(default=None, metadata=_EVENT_NATS)
     event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
+    retention_seconds: float | None = field(default=None, metadata=_RETENTION)
+    retention_archive: bool = field(default=False, metadata=_RETENTION_ARCHIVE)
+    archive_url: str | None = field(default=None, metadata=_ARCHIVE)
     status_sink: str | None = field(default=None, metadata=_STATUS_SINK)
     webhook_secret: str | None = field(default=None, metadata=_WEBHOOK_SECRET)
     api_port: int = field(default=8080, metadata=_API_PORT)
@@ -181,6 +193,8 @@ class Settings:
         for name in ("api_port", "flower_port"):
             if getattr(self, name) > 65535:
                 yield f"{_variable(name)}={getattr(self, name)} must be at most 65535"
+        if self.retention_seconds is not None and self.retention_seconds <= 0:
+            yield f"{_variable('retention_seconds')}={self.retention_seconds} must be more than 0"
         if self.webhook_secret is not None and len(self.webhook_secret) < 16:
             yield f"{_variable('webhook_secret')} must have at least 16 characters"
         if self.lease_seconds < 2 * self.heartbeat_seconds:
@@ -273,6 +287,11 @@ class Settings:
         """The database's URL; not set: a SQLite file in the state directory."""
         return self.database_url or f"sqlite:///{self.state_dir / 'podium.db'}"
 
+    @property
+    def resolved_archive_url(self) -> str:
+        """Where archive files go."""
+        return self.archive_url or str(self.state_dir / "archive")
+
     def __repr__(self) -> str:
         values = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
         shown = (
@@ -308,6 +327,8 @@ def _scheme(url: str) -> str:
 def _written(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -22,7 +22,19 @@ COMMANDS = {
     "list": "List executions, the newest first.",
     "complete": "Complete a task that waits, with an output.",
     "fail": "Fail a task that is open; its retry policy decides what follows.",
-    "terminate": "End an execution.",
+    "pause": "Have nothing new begin in executions.",
+    "resume": "Go on with executions that are paused.",
+    "terminate": "End executions.",
+    "retry": "Try again what failed in executions that did not complete.",
+    "rerun": "Do an execution that has ended again from a task on.",
+    "restart": "Do executions that have ended all anew.",
+    "skip": "Have a task that was not reached yet passed over.",
+    "update-variables": "Set variables of an execution; others stay.",
+    "history": "Show every transition of an execution and its tasks, with its time and who made it.",
+    "diff": "Compare two executions task by task.",
+    "archive": "Write executions that have ended into the archive.",
+    "remove": "Delete executions that have ended.",
+    "prune": "Remove executions that ended long ago, in small batches.",
     "event": "Publish events; look after event handlers and what they did.",
     "events": "Receive events, act on them, and send what is to go out, until Ctrl-C.",
     "schedule": "Start workflows by the clock.",
@@ -44,7 +56,7 @@ class LazyGroup(click.Group):
         """The command of this name; None: there is none."""
         if cmd_name not in COMMANDS:
             return None
-        found = importlib.import_module(f"app.cli.commands.{cmd_name}").command
+        found = importlib.import_module(f"app.cli.commands.{cmd_name.replace('-', '_')}").command
         assert isinstance(found, click.Command)
         return found
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, text, update
 
 from app.store.statements import Statement
@@ -179,6 +181,11 @@ _AWAIT = Statement(
 _COUNTS = Statement(
     "executions by status", select(workflow.c.status, func.count()).group_by(workflow.c.status)
 )
+
+
+def encoded(ids: Iterable[str]) -> str:
+    """Ids as `Among` takes them."""
+    return orjson.dumps(list(ids)).decode()
 
 
 def insert_workflow(session: Session, row: WorkflowRow) -> None:

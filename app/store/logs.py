@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, select
 
@@ -45,7 +45,24 @@ _AUDIT = Statement(
         detail=_p("detail"),
     ),
 )
+_AUDIT_OF = Statement(
+    "what was done to an execution, in order",
+    select(audit.c.id, audit.c.created, audit.c.actor, audit.c.operation, audit.c.subject, audit.c.reason)
+    .where(audit.c.workflow_id == _p("workflow_id"))
+    .order_by(audit.c.id),
+)
 _RECORDED = Statement("whether an operation is recorded", select(audit.c.id).where(audit.c.id == _p("id")))
+
+
+class AuditRow(NamedTuple):
+    """Something that somebody did to an execution; `created` in milliseconds."""
+
+    id: str
+    created: int
+    actor: str | None
+    operation: str
+    subject: str | None
+    reason: str | None
 
 
 def write_lines(session: Session, lines: list[dict[str, Any]]) -> None:
@@ -59,6 +76,11 @@ def of_task(session: Session, task_id: str) -> list[tuple[int, str, str]]:
 
 def record(session: Session, **params: Any) -> None:
     session.run(_AUDIT, **params)
+
+
+def done_to(session: Session, workflow_id: str) -> list[AuditRow]:
+    """What people did to an execution, in order."""
+    return [AuditRow._make(row) for row in session.all(_AUDIT_OF, workflow_id=workflow_id)]
 
 
 def is_recorded(session: Session, audit_id: str) -> bool:

@@ -1,0 +1,95 @@
+"""Statements that delete executions with all that is theirs, and find those that are old enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, select
+
+from app.store.executions import WorkflowRow, encoded
+from app.store.statements import Among, Statement
+from app.store.tables import audit, idempotency, task, task_log, workflow
+from app.store.unit_of_work import Session
+
+_COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]
+_IDS = "ids"
+
+_OLD = Statement(
+    "executions of a status that ended long ago, the oldest first",
+    # Ids are ordered by time, and nothing ends before it was made: the range ends at the time asked for.
+    select(workflow.c.id)
+    .where(
+        workflow.c.status == bindparam("status", type_=Text),
+        workflow.c.id > bindparam("after", type_=Text),
+        workflow.c.id < bindparam("until", type_=Text),
+        workflow.c.ended < bindparam("ended", type_=BigInteger),
+        workflow.c.parent_id.is_(None),
+    )
+    .order_by(workflow.c.id)
+    .limit(bindparam("limit", type_=Integer)),
+)
+_OLD_OF_NAME = Statement(
+    "executions of a definition that ended long ago, the oldest first",
+    select(workflow.c.id)
+    .where(
+        workflow.c.name == bindparam("name", type_=Text),
+        workflow.c.status == bindparam("status", type_=Text),
+        workflow.c.id > bindparam("after", type_=Text),
+        workflow.c.id < bindparam("until", type_=Text),
+        workflow.c.ended < bindparam("ended", type_=BigInteger),
+        workflow.c.parent_id.is_(None),
+    )
+    .order_by(workflow.c.id)
+    .limit(bindparam("limit", type_=Integer)),
+)
+_CHILDREN = Statement(
+    "sub-workflows of some executions", select(*_COLUMNS).where(Among(workflow.c.parent_id, _IDS))
+)
+_DELETE_LOGS = Statement(
+    "delete the logs of executions",
+    delete(task_log).where(task_log.c.task_id.in_(select(task.c.id).where(Among(task.c.workflow_id, _IDS)))),
+)
+_DELETE_TASKS = Statement(
+    "delete the tasks of executions", delete(task).where(Among(task.c.workflow_id, _IDS))
+)
+_DELETE_AUDIT = Statement(
+    "delete what was done to executions", delete(audit).where(Among(audit.c.workflow_id, _IDS))
+)
+_FREE_KEY = Statement(
+    "free an idempotency key that is an execution's",
+    delete(idempotency).where(
+        idempotency.c.name == bindparam("name", type_=Text),
+        idempotency.c.key == bindparam("key", type_=Text),
+        idempotency.c.workflow_id == bindparam("workflow_id", type_=Text),
+    ),
+)
+_DELETE = Statement("delete executions", delete(workflow).where(Among(workflow.c.id, _IDS)))
+
+
+def old(
+    session: Session, *, status: str, name: str | None, after: str, until: str, ended: int, limit: int
+) -> list[str]:
+    """Ids of executions that are no sub-workflows, have this status and ended before `ended`, in their order."""
+    if name is None:
+        found = session.all(_OLD, status=status, after=after, until=until, ended=ended, limit=limit)
+    else:
+        found = session.all(
+            _OLD_OF_NAME, name=name, status=status, after=after, until=until, ended=ended, limit=limit
+        )
+    return [row[0] for row in found]
+
+
+def children(session: Session, ids: Sequence[str]) -> list[WorkflowRow]:
+    """The sub-workflows of these executions, not those below them."""
+    return [WorkflowRow._make(row) for row in session.all(_CHILDREN, ids=encoded(ids))]
+
+
+def delete_executions(session: Session, rows: Sequence[WorkflowRow]) -> None:
+    """Delete these executions: tasks, logs, idempotency keys, and the record of what was done to them."""
+    ids = encoded([row.id for row in rows])
+    for statement in (_DELETE_LOGS, _DELETE_TASKS, _DELETE_AUDIT):
+        session.run(statement, ids=ids)
+    for row in rows:
+        if row.idempotency_key is not None:
+            session.run(_FREE_KEY, name=row.name, key=row.idempotency_key, workflow_id=row.id)
+    session.run(_DELETE, ids=ids)

@@ -1,0 +1,64 @@
+"""What can be done with executions has one name, whoever asks for it."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+from app.cli.group import COMMANDS
+from app.client import Podium
+from app.operations import bulk, control, diff, history, query, retention, signal
+
+PARTS: dict[ModuleType, tuple[str, ...]] = {
+    control: (
+        "pause",
+        "resume",
+        "terminate",
+        "retry",
+        "rerun",
+        "restart",
+        "skip_task",
+        "update_variables",
+    ),
+    signal: ("complete_task", "fail_task"),
+    retention: ("archive", "remove", "prune"),
+    history: ("history",),
+    diff: ("diff",),
+    query: ("explain",),
+}
+OPERATIONS = {name: getattr(module, name) for module, names in PARTS.items() for name in names}
+
+
+def test_every_public_function_that_changes_executions_is_in_the_list() -> None:
+    for module in (control, signal, retention):
+        public = {
+            name
+            for name, found in vars(module).items()
+            if inspect.isfunction(found) and found.__module__ == module.__name__ and not name.startswith("_")
+        }
+        assert public - {"open_task"} == set(PARTS[module]), module.__name__
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_in_the_python_api_and_in_the_command_line_under_its_name(name: str) -> None:
+    assert inspect.isfunction(getattr(Podium, name))
+    # A command acts on executions unless it says more: `skip`, `complete`, `fail` are of tasks.
+    assert name.removesuffix("_task").replace("_", "-") in COMMANDS
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_python_api_takes_what_the_operation_takes(name: str) -> None:
+    operation = inspect.signature(OPERATIONS[name]).parameters
+    method = inspect.signature(getattr(Podium, name)).parameters
+
+    assert list(operation)[0] == "engine"
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in method.values()):
+        assert set(method) - {"self", "options"} <= set(operation)
+    else:
+        assert set(method) - {"self"} == set(operation) - {"engine"}
+
+
+def test_what_is_done_to_many_at_once_are_operations() -> None:
+    assert all(OPERATIONS[name] is act for name, act in bulk.OPERATIONS.items())
