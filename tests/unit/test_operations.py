@@ -53,7 +53,7 @@ def test_the_python_api_takes_what_the_operation_takes(name: str) -> None:
     operation = inspect.signature(OPERATIONS[name]).parameters
     method = inspect.signature(getattr(Podium, name)).parameters
 
-    assert list(operation)[0] == "engine"
+    assert next(iter(operation)) == "engine"
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in method.values()):
         assert set(method) - {"self", "options"} <= set(operation)
     else:
