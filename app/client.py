@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from app.bootstrap import Process, connect
-from app.errors import TaskNotFound
+from app.errors import TaskNotFound, WrongState
 from app.events.service import EventService
 from app.operations import control, definitions, events, query, retention, schedules, signal, workers
 from app.operations import start as starting
@@ -27,6 +27,7 @@ from app.operations.bulk import BulkResult, bulk
 from app.operations.definitions import Registered
 from app.operations.diff import Difference, diff
 from app.operations.history import Transition, history
+from app.operations.outside import ResultStatus
 from app.operations.query import ExecutionState, TaskExecution
 from app.operations.retention import Pruned
 from app.operations.tree import ExecutionTree, get_tree
@@ -284,6 +285,21 @@ class Podium:
     def terminate(self, execution_id: str, reason: str = "", *, actor: str | None = None) -> None:
         """End an execution: `app.operations.control.terminate`."""
         control.terminate(self.engine, execution_id, reason, actor=actor)
+
+    def signal(
+        self, execution_id: str, status: str, output: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """End the first WAIT that is open, also in sub-workflows: `app.operations.signal.signal`.
+
+        Raises:
+            WrongState: nothing waits.
+        """
+        if signal.signal(self.engine, execution_id, ResultStatus(status), output, **options) is None:
+            raise WrongState(f"nothing in execution {execution_id} waits for a signal")
+
+    def reset_callbacks(self, execution_id: str, **options: Any) -> None:
+        """Have tasks that asked to be called later called now: `app.operations.control.reset_callbacks`."""
+        control.reset_callbacks(self.engine, execution_id, **options)
 
     def pause(self, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
         """Have nothing new begin: `app.operations.control.pause`."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "list": "List executions, the newest first.",
     "complete": "Complete a task that waits, with an output.",
     "fail": "Fail a task that is open; its retry policy decides what follows.",
+    "signal": "End the first task that waits, in an execution or in its sub-workflows.",
+    "reset-callbacks": "Have worker tasks that asked to be called again later called now.",
     "pause": "Have nothing new begin in executions.",
     "resume": "Go on with executions that are paused.",
     "terminate": "End executions.",

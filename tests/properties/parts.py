@@ -45,6 +45,9 @@ def document(*tasks: Json, **children: list[Json]) -> Drawn:
 
 FORKED = document(*fork(1, [task("b1"), task("b2")], [task("d1"), task("d2")]), task("e"))
 """A fork, and what follows it."""
+ONE = document(task("a"))
+SHORT = document(task("a"), task("b"))
+"""Two steps: whatever happens, happens to them."""
 EVERYTHING = document(
     task("a"),
     loop("l", 2, *fork(1, [task("b1"), task("b2")], [task("d1"), task("d2")]), task("e")),
