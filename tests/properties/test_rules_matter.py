@@ -139,7 +139,7 @@ UNDER_FAULTS = [
     bury_no_worker,
     give_up_no_lost_claim,
 ]
-SHOWN_BY = {
+SHOWN_BY: dict[Callable[[Patch], None], Drawn] = {
     ask_no_join_again: FORKED,
     complete_whoever_holds_the_claim: ONE,
     take_a_lost_answer_for_a_failure: FORKED,
