@@ -249,15 +249,15 @@ def table(found: Sequence[Measured]) -> Table:
     rows.add_column("what", no_wrap=True)
     for one in found:
         rows.add_column(f"{one.processes} API", justify="right", no_wrap=True)
-    for name, pick in (
-        ("POST /workflow", lambda m: m.starts),
-        ("poll, then POST /tasks", lambda m: m.handled),
-        ("POST /tasks/update-v2", lambda m: m.v2),
+    for name, figures in (
+        ("POST /workflow", [one.starts for one in found]),
+        ("poll, then POST /tasks", [one.handled for one in found]),
+        ("POST /tasks/update-v2", [one.v2 for one in found]),
     ):
         rows.add_row(
-            f"{name}, {CONNECTIONS} clients: a second", *[f"{pick(m).per_second:,.0f}" for m in found]
+            f"{name}, {CONNECTIONS} clients: a second", *[f"{each.per_second:,.0f}" for each in figures]
         )
-        rows.add_row("  p50 / p99, ms", *[_percentiles(pick(m)) for m in found])
+        rows.add_row("  p50 / p99, ms", *map(_percentiles, figures))
     rows.add_row(
         "execute of three steps, 1 client: p50 / p99, ms", *[_percentiles(m.executes) for m in found]
     )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
+import orjson
+
 from app.errors import InvalidInput
 from app.operations.conductor import Document, iso, summary_document, task_document, workflow_document
 from app.operations.query import state_of, task_of
@@ -215,8 +217,8 @@ def _task(engine: Engine, row: TaskRow, origin: WorkflowRow | None, whole: bool)
         "queueWaitTime": max(0, (row.started or row.scheduled) - row.scheduled),
         "taskDefName": row.name,
         "taskType": row.type,
-        "input": str(shown.input),
-        "output": str(shown.output),
+        "input": orjson.dumps(shown.input).decode(),
+        "output": orjson.dumps(shown.output).decode(),
         "taskId": row.id,
         "workflowPriority": origin.priority,
         "domain": row.domain,

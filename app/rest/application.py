@@ -7,17 +7,20 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 
 from app.bootstrap import Heartbeat, Process
 from app.rest import errors
 from app.rest.access import Access
 from app.rest.context import Context, run
+from app.rest.document import Documented, operation_id
 from app.rest.errors import Refused
+from app.rest.index import Index
 from app.rest.metrics import Measured
-from app.rest.route import ANYBODY, router
+from app.rest.route import ANYBODY, PodiumRoute, router
 from app.rest.routes import (
     admin,
     control,
@@ -40,7 +43,6 @@ from workflows.errors import PodiumError
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "/api"
 ROUTERS = (
     admin.routes,
     tags.routes,
@@ -62,27 +64,42 @@ _WRITE_POLLS_SECONDS = 1.0
 def create_app(process: Process, *, loopback: bool = True) -> FastAPI:
     """The application on a Podium of this process. `loopback`: it listens on this machine only."""
     context = Context(process, Access(process.engine, loopback=loopback))
-    app = FastAPI(
+    app = _routed()
+    app.state.podium = context
+    errors.install(app)
+    app.add_middleware(Measured, metrics=context.metrics)
+    return app
+
+
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return _routed().openapi()
+
+
+def _routed() -> FastAPI:
+    app = Documented(
         title="Podium",
         version="1",
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api-docs.json",
+        generate_unique_id_function=operation_id,
     )
-    app.state.podium = context
-    errors.install(app)
-    api = APIRouter(prefix=PREFIX)
-    for each in ROUTERS:
-        api.include_router(each)
-    api.include_router(_rest())
-    app.include_router(api)
-    app.include_router(admin.outer)
-    app.add_middleware(Measured, metrics=context.metrics)
+    index = Index(podium_routes())
+    app.documented = index.routes
+    app.router.routes.append(index)
+    app.router.routes.extend(_rest(index).routes)
     return app
 
 
-def _rest() -> APIRouter:
+def podium_routes() -> list[PodiumRoute]:
+    """All routes, in the order in which they are tried."""
+    routers = (*ROUTERS, admin.outer)
+    return [route for each in routers for route in each.routes if isinstance(route, PodiumRoute)]
+
+
+def _rest(index: Index) -> APIRouter:
     """What is left over answers in JSON, whatever is mounted elsewhere."""
     rest = router("rest")
 
@@ -92,8 +109,14 @@ def _rest() -> APIRouter:
         include_in_schema=False,
         openapi_extra=ANYBODY,
     )
-    def unknown(path: str) -> None:
-        raise Refused(404, f"there is no /api/{path} with this method; /api-docs lists what there is")
+    def unknown(path: str, request: Request) -> None:
+        others = index.methods_of(request.scope)
+        if others:
+            message = (
+                f"/api/{path} has no {request.method}, but {', '.join(others)}; /api-docs lists what there is"
+            )
+            raise Refused(405, message, {"Allow": ", ".join(others)})
+        raise Refused(404, f"there is no /api/{path}; /api-docs lists what there is")
 
     return rest
 

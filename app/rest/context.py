@@ -45,15 +45,16 @@ async def run(function: Callable[Params, Result], *args: Params.args, **kwargs: 
     return await anyio.to_thread.run_sync(functools.partial(function, *args, **kwargs))
 
 
-def _context(request: Request) -> Any:
+# Asynchronous, though they wait for nothing: others are run in a thread each.
+async def _context(request: Request) -> Any:
     return request.app.state.podium
 
 
-def _engine(request: Request) -> Any:
+async def _engine(request: Request) -> Any:
     return request.app.state.podium.engine
 
 
-def _caller(request: Request) -> Any:
+async def _caller(request: Request) -> Any:
     return request.state.caller
 
 

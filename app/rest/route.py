@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.operations.access import Role
 from app.rest.errors import Refused
+from app.rest.index import PREFIX
 
 BODY_LIMITS = 8
 """A body may be so many times as large as the input of one execution: it may hold definitions, or many ids."""
@@ -70,16 +71,21 @@ def _has_nul(document: Any) -> bool:
     return False
 
 
+def role_of(operation: Mapping[str, Any], methods: Collection[str]) -> Role | None:
+    """The role that an operation of the OpenAPI document needs; None: everybody may call it."""
+    given = operation.get(ROLE)
+    if given is not None:
+        return None if given == "anybody" else Role(given)
+    return Role.VIEWER if set(methods) <= {"GET", "HEAD"} else Role.OPERATOR
+
+
 class PodiumRoute(APIRoute):
     """A route that asks for a role: a reader's for GET, an operator's for the rest, unless it says another."""
 
     @property
     def role(self) -> Role | None:
         """The role that a caller needs; None: everybody may."""
-        given = (self.openapi_extra or {}).get(ROLE)
-        if given is not None:
-            return None if given == "anybody" else Role(given)
-        return Role.VIEWER if (self.methods or set()) <= {"GET", "HEAD"} else Role.OPERATOR
+        return role_of(self.openapi_extra or {}, self.methods or set())
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler with the checks before it."""
@@ -103,7 +109,7 @@ class PodiumRoute(APIRoute):
 
 def router(tag: str, prefix: str = "") -> APIRouter:
     """A router of such routes."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=PodiumRoute)
+    return APIRouter(prefix=PREFIX + prefix, tags=[tag], route_class=PodiumRoute)
 
 
 def needs(role: Role) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.bootstrap import connect
 from app.operations.access import Role, create_key
-from app.rest.application import PREFIX, ROUTERS
+from app.rest.application import ROUTERS, podium_routes
 from app.rest.route import PodiumRoute
 from app.rest.routes import admin
 from app.rest.server import ApiAddressError, serve
@@ -20,12 +20,7 @@ from tests.rest.client import Api
 from tests.rest.conftest import serving
 
 OPERATIONS = [
-    (method, prefix + route.path, route.role)
-    for prefix, routers in ((PREFIX, ROUTERS), ("", (admin.outer,)))
-    for router in routers
-    for route in router.routes
-    if isinstance(route, PodiumRoute)
-    for method in sorted(route.methods or ())
+    (method, route.path, route.role) for route in podium_routes() for method in sorted(route.methods or ())
 ]
 
 

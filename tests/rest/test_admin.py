@@ -31,7 +31,7 @@ def test_metrics_count_calls_by_route_and_tasks_by_queue(api: Api) -> None:
 
     assert 'podium_task_queue_depth{queue="scan"} 1.0' in found
     assert 'podium_workflow_open{status="RUNNING"} 1.0' in found
-    assert 'route="/workflow/{workflow_id}"' in found
+    assert 'route="/api/workflow/{workflow_id}"' in found
     assert execution not in found
 
 

@@ -29,7 +29,7 @@ def test_an_unknown_path_is_answered_in_json(api: Api) -> None:
     answer = api.get("/nix")
 
     assert answer.status_code == 404
-    assert answer.json()["message"] == "there is no /api/nix with this method; /api-docs lists what there is"
+    assert answer.json()["message"] == "there is no /api/nix; /api-docs lists what there is"
 
 
 def test_a_body_that_is_no_json_is_named(api: Api) -> None:

@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.operations import outside
 from app.operations.conductor import get_task, get_workflow
+from app.rest.answers import TEXT, Health, Object, Task, answers
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere, Here
 from app.rest.errors import Refused
@@ -27,14 +28,14 @@ routes = router("admin")
 outer = APIRouter(route_class=PodiumRoute, tags=["health"])
 
 
-@routes.get("/admin/config", openapi_extra=ADMIN)
+@routes.get("/admin/config", openapi_extra=ADMIN, **answers(Object))
 def config(engine: EngineHere) -> Response:
     """The settings of this process; passwords in them are left out."""
     shown = {variable.name: variable.doc for variable in engine.settings.variables()}
     return Json({"version": version_of("podium"), "settings": repr(engine.settings), "variables": shown})
 
 
-@routes.get("/admin/task/{tasktype}")
+@routes.get("/admin/task/{tasktype}", **answers(list[Task]))
 def pending(
     engine: EngineHere,
     tasktype: InPath,
@@ -45,41 +46,41 @@ def pending(
     return Json([get_task(engine, row.id) for row in outside.pending(engine, tasktype, start, count)])
 
 
-@routes.post("/admin/sweep/requeue/{workflow_id}")
+@routes.post("/admin/sweep/requeue/{workflow_id}", **TEXT)
 def requeue(engine: EngineHere, workflow_id: InPath) -> Response:
     """Conductor puts an execution into its queue again; here the sweeper finds it in the table. Answers `true`."""
     get_workflow(engine, workflow_id, include_tasks=False)
     return Text("true")
 
 
-@routes.post("/admin/consistency/verifyAndRepair/{workflow_id}")
+@routes.post("/admin/consistency/verifyAndRepair/{workflow_id}", **TEXT)
 def repair(engine: EngineHere, workflow_id: InPath) -> Response:
     """Conductor compares its queue with its tables; here the table is all there is. Answers `true`."""
     get_workflow(engine, workflow_id, include_tasks=False)
     return Text("true")
 
 
-@routes.get("/admin/queues")
+@routes.get("/admin/queues", **answers(dict[str, Any]))
 def queues(engine: EngineHere, verbose: bool = False) -> Response:
     """The sizes of the queues of outside workers."""
     sizes = outside.queue_sizes(engine)
     return Json({name: {"size": size} if verbose else size for name, size in sizes.items()})
 
 
-@routes.get("/queue/size")
-@routes.get("/queue/")
+@routes.get("/queue/size", **answers(dict[str, int]))
+@routes.get("/queue/", **answers(dict[str, int]))
 def queue_sizes(engine: EngineHere) -> Response:
     """The sizes of the queues of outside workers."""
     return Json(outside.queue_sizes(engine))
 
 
-@routes.get("/environment")
+@routes.get("/environment", **answers(list[Object]))
 def environment() -> Response:
     """The names of the variables that `${workflow.env.NAME}` can read, without their values."""
     return Json([{"name": name} for name in sorted(_variables())])
 
 
-@routes.get("/environment/{key}", openapi_extra=ADMIN)
+@routes.get("/environment/{key}", openapi_extra=ADMIN, **TEXT)
 def environment_variable(key: InPath) -> Response:
     """The value of a variable that `${workflow.env.NAME}` can read, as text."""
     found = _variables().get(key)
@@ -98,19 +99,19 @@ def _variables() -> dict[str, str]:
     }
 
 
-@routes.get("/version")
+@routes.get("/version", **TEXT)
 def version() -> Response:
     """Podium's version."""
     return Text(version_of("podium"))
 
 
-@routes.get("/health", openapi_extra=ANYBODY)
+@routes.get("/health", openapi_extra=ANYBODY, **answers(Health))
 def api_health(here: Here) -> Response:
     """As /health."""
     return health(here)
 
 
-@outer.get("/health", openapi_extra=ANYBODY)
+@outer.get("/health", openapi_extra=ANYBODY, **answers(Health))
 def health(here: Here) -> Response:
     """Whether this process can work: 200, or 503 and what does not answer."""
     found = [
@@ -129,7 +130,7 @@ def _answer(name: str, ask: Any) -> dict[str, Any]:
     return {"name": name, "healthy": True, "errorMessage": None}
 
 
-@outer.get("/metrics")
+@outer.get("/metrics", **TEXT)
 def metrics(here: Here) -> Response:
     """Metrics for Prometheus."""
     return Response(generate_latest(here.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -8,6 +8,7 @@ from fastapi import Body, Query, Response
 
 from app.operations import control
 from app.operations.conductor import get_workflow
+from app.rest.answers import NOTHING, TEXT, Workflow, answers
 from app.rest.bodies import Body as Model
 from app.rest.bodies import InPath, Key, Object
 from app.rest.context import CallerHere, EngineHere
@@ -18,28 +19,28 @@ routes = router("control", "/workflow")
 Reason = Annotated[str | None, Query(max_length=10_000)]
 
 
-@routes.put("/{workflow_id}/pause")
+@routes.put("/{workflow_id}/pause", **NOTHING)
 def pause(engine: EngineHere, caller: CallerHere, workflow_id: InPath) -> Response:
     """Have nothing new begin in an execution."""
     control.pause(engine, workflow_id, actor=caller.name)
     return nothing()
 
 
-@routes.put("/{workflow_id}/resume")
+@routes.put("/{workflow_id}/resume", **NOTHING)
 def resume(engine: EngineHere, caller: CallerHere, workflow_id: InPath) -> Response:
     """Go on with an execution that is paused."""
     control.resume(engine, workflow_id, actor=caller.name)
     return nothing()
 
 
-@routes.delete("/{workflow_id}")
+@routes.delete("/{workflow_id}", **NOTHING)
 def terminate(engine: EngineHere, caller: CallerHere, workflow_id: InPath, reason: Reason = None) -> Response:
     """End an execution."""
     control.terminate(engine, workflow_id, reason or "", actor=caller.name)
     return nothing()
 
 
-@routes.post("/{workflow_id}/restart", status_code=204)
+@routes.post("/{workflow_id}/restart", status_code=204, **NOTHING)
 def restart(
     engine: EngineHere, caller: CallerHere, workflow_id: InPath, useLatestDefinitions: bool = False
 ) -> Response:
@@ -48,7 +49,7 @@ def restart(
     return nothing(204)
 
 
-@routes.post("/{workflow_id}/retry", status_code=204)
+@routes.post("/{workflow_id}/retry", status_code=204, **NOTHING)
 def retry(
     engine: EngineHere, caller: CallerHere, workflow_id: InPath, resumeSubworkflowTasks: bool = False
 ) -> Response:
@@ -67,7 +68,7 @@ class RerunRequest(Model):
     correlation_id: Key | None = None
 
 
-@routes.post("/{workflow_id}/rerun")
+@routes.post("/{workflow_id}/rerun", **TEXT)
 def rerun(engine: EngineHere, caller: CallerHere, workflow_id: InPath, given: RerunRequest) -> Response:
     """Do an execution again from a task on, or from the start; answers its id."""
     task = given.re_run_from_task_id or None
@@ -89,7 +90,7 @@ class SkipTaskRequest(Model):
     task_output: Object | None = None
 
 
-@routes.put("/{workflow_id}/skiptask/{ref}")
+@routes.put("/{workflow_id}/skiptask/{ref}", **NOTHING)
 def skip(
     engine: EngineHere,
     caller: CallerHere,
@@ -105,7 +106,7 @@ def skip(
     return nothing()
 
 
-@routes.post("/{workflow_id}/variables")
+@routes.post("/{workflow_id}/variables", **answers(Workflow))
 def update_variables(
     engine: EngineHere, caller: CallerHere, workflow_id: InPath, variables: Annotated[dict[str, Any], Body()]
 ) -> Response:
@@ -114,14 +115,14 @@ def update_variables(
     return Json(get_workflow(engine, workflow_id))
 
 
-@routes.post("/{workflow_id}/resetcallbacks", status_code=204)
+@routes.post("/{workflow_id}/resetcallbacks", status_code=204, **NOTHING)
 def reset_callbacks(engine: EngineHere, caller: CallerHere, workflow_id: InPath) -> Response:
     """Hand tasks out now that asked to be handed out again later."""
     control.reset_callbacks(engine, workflow_id, actor=caller.name)
     return nothing(204)
 
 
-@routes.put("/decide/{workflow_id}")
+@routes.put("/decide/{workflow_id}", **NOTHING)
 def decide(engine: EngineHere, workflow_id: InPath) -> Response:
     """Conductor looks at an execution again; here that happens whenever something changes. Answers whether it is there."""
     get_workflow(engine, workflow_id, include_tasks=False)

@@ -11,6 +11,7 @@ from app.operations.outside import ResultStatus
 from app.operations.signal import update_state
 from app.operations.simulation import MockResult, Scenario, simulate
 from app.operations.waiting import ReturnStrategy, signal_response, workflow_run
+from app.rest.answers import SignalResponse, Workflow, WorkflowRun, answers
 from app.rest.bodies import Body as Model
 from app.rest.bodies import (
     InPath,
@@ -38,7 +39,7 @@ LONGEST_WAIT = 600
 Seconds = Annotated[int, BeforeValidator(blank_is_zero), Query(ge=0, le=LONGEST_WAIT)]
 
 
-@routes.post("/execute/{name}/{version}")
+@routes.post("/execute/{name}/{version}", **answers(SignalResponse))
 async def execute(
     here: Here,
     caller: CallerHere,
@@ -60,7 +61,7 @@ async def execute(
     return Json(answer)
 
 
-@routes.post("/execute/{name}")
+@routes.post("/execute/{name}", **answers(Object))
 async def execute_as_api(
     here: Here,
     caller: CallerHere,
@@ -86,7 +87,7 @@ class WorkflowStateUpdate(Model):
     variables: Object | None = None
 
 
-@routes.post("/{workflow_id}/state")
+@routes.post("/{workflow_id}/state", **answers(WorkflowRun))
 async def update_workflow_state(
     here: Here,
     caller: CallerHere,
@@ -135,7 +136,7 @@ class WorkflowTestRequest(StartWorkflowRequest):
     )
 
 
-@routes.post("/test")
+@routes.post("/test", **answers(Workflow))
 def test_workflow(engine: EngineHere, request: WorkflowTestRequest) -> Response:
     """Run a definition with made-up results: no worker is asked, and nothing is left in the tables. Answers the
     execution as it has ended, or as it stands before a task without a result."""

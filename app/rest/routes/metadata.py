@@ -8,6 +8,14 @@ from fastapi import Body, Query, Response
 
 from app.operations import definitions
 from app.operations.conductor import definition_document
+from app.rest.answers import (
+    NOTHING,
+    BulkResponse,
+    NameAndVersion,
+    TaskDefinition,
+    WorkflowDefinition,
+    answers,
+)
 from app.rest.bodies import INT_MAX, InPath, OptionalInt, VersionInPath
 from app.rest.context import EngineHere
 from app.rest.errors import Refused
@@ -22,7 +30,7 @@ Documents = Annotated[list[dict[str, Any]], Body(max_length=1000)]
 LONGEST_NAME = 255
 
 
-@routes.post("/workflow", openapi_extra=ADMIN)
+@routes.post("/workflow", openapi_extra=ADMIN, **NOTHING)
 def register_workflow(
     engine: EngineHere, definition: Document, overwrite: Annotated[bool, Query()] = False
 ) -> Response:
@@ -31,7 +39,7 @@ def register_workflow(
     return nothing()
 
 
-@routes.put("/workflow", openapi_extra=ADMIN)
+@routes.put("/workflow", openapi_extra=ADMIN, **answers(BulkResponse))
 def register_workflows(engine: EngineHere, given: Documents) -> Response:
     """Register workflow definitions, or change them: each by itself, with what became of it."""
     done: list[str] = []
@@ -48,7 +56,7 @@ def register_workflows(engine: EngineHere, given: Documents) -> Response:
     return Json({"bulkErrorResults": failed, "bulkSuccessfulResults": done})
 
 
-@routes.post("/workflow/validate", openapi_extra=VIEWER)
+@routes.post("/workflow/validate", openapi_extra=VIEWER, **NOTHING)
 def validate_workflow(engine: EngineHere, definition: Document) -> Response:
     """Check a workflow definition; nothing is stored."""
     found = definitions.check(engine, _workflows([definition]))
@@ -61,25 +69,25 @@ def validate_workflow(engine: EngineHere, definition: Document) -> Response:
     return nothing()
 
 
-@routes.get("/workflow")
+@routes.get("/workflow", **answers(list[WorkflowDefinition]))
 def all_workflows(engine: EngineHere) -> Response:
     """All versions of all workflow definitions."""
     return Json([definition_document(d) for d in definitions.all_definitions(engine)])
 
 
-@routes.get("/workflow/latest-versions")
+@routes.get("/workflow/latest-versions", **answers(list[WorkflowDefinition]))
 def latest_versions(engine: EngineHere) -> Response:
     """The latest version of each workflow definition."""
     return Json([definition_document(d) for d in definitions.all_definitions(engine, latest=True)])
 
 
-@routes.get("/workflow/names")
+@routes.get("/workflow/names", **answers(list[str]))
 def names(engine: EngineHere) -> Response:
     """The names of all workflow definitions."""
     return Json(sorted({row["name"] for row in definitions.list_definitions(engine)}))
 
 
-@routes.get("/workflow/names-and-versions")
+@routes.get("/workflow/names-and-versions", **answers(dict[str, list[NameAndVersion]]))
 def names_and_versions(engine: EngineHere) -> Response:
     """Name, version and time of registration of each workflow definition, by name."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -89,26 +97,26 @@ def names_and_versions(engine: EngineHere) -> Response:
     return Json(found)
 
 
-@routes.get("/workflow/{name}/versions")
+@routes.get("/workflow/{name}/versions", **answers(list[int]))
 def versions(engine: EngineHere, name: InPath) -> Response:
     """The versions of a workflow definition."""
     return Json([row["version"] for row in definitions.list_definitions(engine) if row["name"] == name])
 
 
-@routes.get("/workflow/{name}")
+@routes.get("/workflow/{name}", **answers(WorkflowDefinition))
 def get_workflow(engine: EngineHere, name: InPath, version: OptionalInt = None) -> Response:
     """A workflow definition; its latest version unless one is asked for."""
     return Json(definition_document(definitions.get_definition(engine, name, version or None)))
 
 
-@routes.delete("/workflow/{name}/{version}", openapi_extra=ADMIN)
+@routes.delete("/workflow/{name}/{version}", openapi_extra=ADMIN, **NOTHING)
 def remove_workflow(engine: EngineHere, name: InPath, version: VersionInPath) -> Response:
     """Take a version of a workflow definition away; what runs goes on."""
     definitions.remove_definition(engine, name, version)
     return nothing()
 
 
-@routes.post("/taskdefs", openapi_extra=ADMIN)
+@routes.post("/taskdefs", openapi_extra=ADMIN, **NOTHING)
 def register_tasks(engine: EngineHere, given: Documents) -> Response:
     """Register task definitions, or change them; all of them or none."""
     if given:
@@ -116,7 +124,7 @@ def register_tasks(engine: EngineHere, given: Documents) -> Response:
     return nothing()
 
 
-@routes.put("/taskdefs", openapi_extra=ADMIN)
+@routes.put("/taskdefs", openapi_extra=ADMIN, **NOTHING)
 def change_task(engine: EngineHere, given: Document) -> Response:
     """Change a task definition that is registered."""
     found = _tasks([given])
@@ -125,19 +133,19 @@ def change_task(engine: EngineHere, given: Document) -> Response:
     return nothing()
 
 
-@routes.get("/taskdefs")
+@routes.get("/taskdefs", **answers(list[TaskDefinition]))
 def all_tasks(engine: EngineHere) -> Response:
     """All task definitions."""
     return Json([_task_document(d) for d in definitions.list_task_definitions(engine)])
 
 
-@routes.get("/taskdefs/{tasktype}")
+@routes.get("/taskdefs/{tasktype}", **answers(TaskDefinition))
 def get_task(engine: EngineHere, tasktype: InPath) -> Response:
     """A task definition."""
     return Json(_task_document(definitions.get_task_definition(engine, tasktype)))
 
 
-@routes.delete("/taskdefs/{tasktype}", openapi_extra=ADMIN)
+@routes.delete("/taskdefs/{tasktype}", openapi_extra=ADMIN, **NOTHING)
 def remove_task(engine: EngineHere, tasktype: InPath) -> Response:
     """Take a task definition away; workflows that start from now on use the defaults."""
     definitions.remove_task_definition(engine, tasktype)

@@ -8,6 +8,7 @@ from fastapi import Body, Query, Response
 from pydantic import BeforeValidator, Field
 
 from app.operations import lists, search
+from app.rest.answers import SearchResult, Task, TaskSummary, Workflow, WorkflowSummary, answers
 from app.rest.bodies import Body as Model
 from app.rest.bodies import InPath, OptionalInt, OptionalTime, blank_is_zero
 from app.rest.context import EngineHere
@@ -24,7 +25,7 @@ Conditions = Annotated[str, Query(max_length=10_000)]
 Ids = Annotated[list[str], Body(max_length=1000)]
 
 
-@routes.get("/workflow/search")
+@routes.get("/workflow/search", **answers(SearchResult[WorkflowSummary]))
 def workflows(
     engine: EngineHere,
     start: Start = 0,
@@ -37,7 +38,7 @@ def workflows(
     return Json(search.search_workflows(engine, query, freeText, start=start, size=size, sort=sort))
 
 
-@routes.get("/workflow/search-v2")
+@routes.get("/workflow/search-v2", **answers(SearchResult[Workflow]))
 def whole_workflows(
     engine: EngineHere,
     start: Start = 0,
@@ -52,7 +53,7 @@ def whole_workflows(
     )
 
 
-@routes.get("/workflow/search-by-tasks")
+@routes.get("/workflow/search-by-tasks", **answers(SearchResult[WorkflowSummary]))
 def by_tasks(
     engine: EngineHere,
     start: Start = 0,
@@ -65,7 +66,7 @@ def by_tasks(
     return Json(search.search_by_tasks(engine, query, freeText, start=start, size=size, sort=sort))
 
 
-@routes.get("/workflow/search-by-tasks-v2")
+@routes.get("/workflow/search-by-tasks-v2", **answers(SearchResult[Workflow]))
 def whole_by_tasks(
     engine: EngineHere,
     start: Start = 0,
@@ -80,7 +81,7 @@ def whole_by_tasks(
     )
 
 
-@routes.get("/tasks/search")
+@routes.get("/tasks/search", **answers(SearchResult[TaskSummary]))
 def tasks(
     engine: EngineHere,
     start: Start = 0,
@@ -93,7 +94,7 @@ def tasks(
     return Json(search.search_tasks(engine, query, freeText, start=start, size=size, sort=sort))
 
 
-@routes.get("/tasks/search-v2")
+@routes.get("/tasks/search-v2", **answers(SearchResult[Task]))
 def whole_tasks(
     engine: EngineHere,
     start: Start = 0,
@@ -106,7 +107,7 @@ def whole_tasks(
     return Json(search.search_tasks(engine, query, freeText, start=start, size=size, sort=sort, whole=True))
 
 
-@routes.get("/workflow/running/{name}")
+@routes.get("/workflow/running/{name}", **answers(list[str]))
 def running(
     engine: EngineHere,
     name: InPath,
@@ -118,7 +119,7 @@ def running(
     return Json(lists.running(engine, name, version or 1, startTime or None, endTime or None))
 
 
-@routes.get("/workflow/{workflow_id}/tasks")
+@routes.get("/workflow/{workflow_id}/tasks", **answers(SearchResult[Task]))
 def tasks_of_workflow(
     engine: EngineHere,
     workflow_id: InPath,
@@ -137,7 +138,7 @@ class CorrelationIds(Model):
     workflow_names: Annotated[list[str], Field(max_length=1000, default_factory=list)]
 
 
-@routes.post("/workflow/correlated/batch", openapi_extra=VIEWER)
+@routes.post("/workflow/correlated/batch", openapi_extra=VIEWER, **answers(dict[str, list[Workflow]]))
 def correlated_batch(
     engine: EngineHere, given: CorrelationIds, includeClosed: bool = False, includeTasks: bool = False
 ) -> Response:
@@ -151,7 +152,7 @@ def correlated_batch(
     return Json(found)
 
 
-@routes.post("/workflow/{name}/correlated", openapi_extra=VIEWER)
+@routes.post("/workflow/{name}/correlated", openapi_extra=VIEWER, **answers(dict[str, list[Workflow]]))
 def correlated(
     engine: EngineHere, name: InPath, given: Ids, includeClosed: bool = False, includeTasks: bool = False
 ) -> Response:
@@ -159,7 +160,7 @@ def correlated(
     return Json(lists.correlated(engine, name, given, includeClosed, includeTasks))
 
 
-@routes.get("/workflow/{name}/correlated/{correlation_id}")
+@routes.get("/workflow/{name}/correlated/{correlation_id}", **answers(list[Workflow]))
 def correlated_with(
     engine: EngineHere,
     name: InPath,

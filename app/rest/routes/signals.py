@@ -12,6 +12,7 @@ from app.operations.conductor import get_workflow
 from app.operations.outside import ResultStatus, TaskResult
 from app.operations.signal import signal
 from app.operations.waiting import ReturnStrategy, signal_response
+from app.rest.answers import NOTHING, SignalResponse, answers
 from app.rest.bodies import InPath
 from app.rest.context import CallerHere, EngineHere, Here, run
 from app.rest.errors import Refused
@@ -27,7 +28,7 @@ LONGEST_WAIT_MS = 600_000
 _ENDS = (ResultStatus.COMPLETED, ResultStatus.FAILED, ResultStatus.FAILED_WITH_TERMINAL_ERROR)
 
 
-@routes.post("/tasks/{workflow_id}/{status}/signal")
+@routes.post("/tasks/{workflow_id}/{status}/signal", **NOTHING)
 def signal_async(
     engine: EngineHere, caller: CallerHere, workflow_id: InPath, status: InPath, output: Output = None
 ) -> Response:
@@ -36,7 +37,7 @@ def signal_async(
     return nothing()
 
 
-@routes.post("/tasks/{workflow_id}/{status}/signal/sync")
+@routes.post("/tasks/{workflow_id}/{status}/signal/sync", **answers(SignalResponse))
 async def signal_sync(
     here: Here,
     caller: CallerHere,
@@ -55,7 +56,7 @@ async def signal_sync(
     return Json(await run(signal_response, here.engine, stand, returnStrategy, new_id(), late))
 
 
-@routes.post("/queue/update/{workflow_id}/task/{task_id}/{status}")
+@routes.post("/queue/update/{workflow_id}/task/{task_id}/{status}", **NOTHING)
 def update_queue_by_id(
     engine: EngineHere, workflow_id: InPath, task_id: InPath, status: InPath, output: Output = None
 ) -> Response:
@@ -66,7 +67,7 @@ def update_queue_by_id(
     return nothing()
 
 
-@routes.post("/queue/update/{workflow_id}/{ref}/{status}")
+@routes.post("/queue/update/{workflow_id}/{ref}/{status}", **NOTHING)
 def update_queue(
     engine: EngineHere, workflow_id: InPath, ref: InPath, status: InPath, output: Output = None
 ) -> Response:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.operations import tags
 from app.operations.tags import Tagged
+from app.rest.answers import NOTHING, TagDocument, answers
 from app.rest.bodies import Body as Model
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere
@@ -31,73 +32,73 @@ Tags = Annotated[list[TagObject], Field(max_length=tags.MOST)]
 OneOrMore = Annotated[TagObject | Tags, Body()]
 
 
-@routes.get("/metadata/tags")
+@routes.get("/metadata/tags", **answers(list[TagDocument]))
 def all_tags(engine: EngineHere) -> Response:
     """The tags that are in use."""
     return Json([_document(tag) for tag in tags.all_tags(engine)])
 
 
-@routes.get("/metadata/workflow/{name}/tags")
+@routes.get("/metadata/workflow/{name}/tags", **answers(list[TagDocument]))
 def workflow_tags(engine: EngineHere, name: InPath) -> Response:
     """The tags of a workflow definition."""
     return _listed(engine, Tagged.WORKFLOW, name)
 
 
-@routes.post("/metadata/workflow/{name}/tags", openapi_extra=ADMIN)
+@routes.post("/metadata/workflow/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def add_workflow_tag(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Tag a workflow definition."""
     return _added(engine, Tagged.WORKFLOW, name, given)
 
 
-@routes.put("/metadata/workflow/{name}/tags", openapi_extra=ADMIN)
+@routes.put("/metadata/workflow/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def set_workflow_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Give a workflow definition these tags alone."""
     return _added(engine, Tagged.WORKFLOW, name, given, replace=True)
 
 
-@routes.delete("/metadata/workflow/{name}/tags", openapi_extra=ADMIN)
+@routes.delete("/metadata/workflow/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def remove_workflow_tag(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Take a tag of a workflow definition away."""
     return _removed(engine, Tagged.WORKFLOW, name, given)
 
 
-@routes.get("/metadata/task/{name}/tags")
+@routes.get("/metadata/task/{name}/tags", **answers(list[TagDocument]))
 def task_tags(engine: EngineHere, name: InPath) -> Response:
     """The tags of a task definition."""
     return _listed(engine, Tagged.TASK, name)
 
 
-@routes.post("/metadata/task/{name}/tags", openapi_extra=ADMIN)
+@routes.post("/metadata/task/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def add_task_tag(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Tag a task definition."""
     return _added(engine, Tagged.TASK, name, given)
 
 
-@routes.put("/metadata/task/{name}/tags", openapi_extra=ADMIN)
+@routes.put("/metadata/task/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def set_task_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Give a task definition these tags alone."""
     return _added(engine, Tagged.TASK, name, given, replace=True)
 
 
-@routes.delete("/metadata/task/{name}/tags", openapi_extra=ADMIN)
+@routes.delete("/metadata/task/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def remove_task_tag(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Take a tag of a task definition away."""
     return _removed(engine, Tagged.TASK, name, given)
 
 
-@routes.get("/scheduler/schedules/{name}/tags")
+@routes.get("/scheduler/schedules/{name}/tags", **answers(list[TagDocument]))
 def schedule_tags(engine: EngineHere, name: InPath) -> Response:
     """The tags of a schedule."""
     return _listed(engine, Tagged.SCHEDULE, name)
 
 
-@routes.put("/scheduler/schedules/{name}/tags", openapi_extra=ADMIN)
+@routes.put("/scheduler/schedules/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def add_schedule_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Tag a schedule."""
     return _added(engine, Tagged.SCHEDULE, name, given)
 
 
-@routes.delete("/scheduler/schedules/{name}/tags", openapi_extra=ADMIN)
+@routes.delete("/scheduler/schedules/{name}/tags", openapi_extra=ADMIN, **NOTHING)
 def remove_schedule_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Take tags of a schedule away."""
     return _removed(engine, Tagged.SCHEDULE, name, given)

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from app.operations import outside, query
 from app.operations.conductor import get_task, get_workflow, handed_out_document
 from app.operations.outside import HandedOut, ResultStatus, TaskResult
+from app.rest.answers import NOTHING, OR_NOTHING, TEXT, PollData, Task, TaskLog, Workflow, answers
 from app.rest.bodies import ExecLog, InPath, OptionalText, TaskResultBody
 from app.rest.context import Context, EngineHere, Here, run
 from app.rest.errors import Refused
@@ -49,7 +50,7 @@ async def _poll(
     return found
 
 
-@routes.get("/poll/batch/{tasktype}", openapi_extra=OPERATOR)
+@routes.get("/poll/batch/{tasktype}", openapi_extra=OPERATOR, **answers(list[Task]))
 async def batch_poll(
     here: Here,
     tasktype: InPath,
@@ -65,7 +66,7 @@ async def batch_poll(
     return Json([handed_out_document(here.engine, task) for task in found])
 
 
-@routes.get("/poll/{tasktype}", openapi_extra=OPERATOR)
+@routes.get("/poll/{tasktype}", openapi_extra=OPERATOR, **answers(Task), **OR_NOTHING)
 async def poll(
     here: Here, tasktype: InPath, workerid: OptionalText = None, domain: OptionalText = None
 ) -> Response:
@@ -74,14 +75,14 @@ async def poll(
     return Json(handed_out_document(here.engine, found[0])) if found else nothing(204)
 
 
-@routes.post("")
+@routes.post("", **TEXT)
 def update(engine: EngineHere, result: TaskResultBody) -> Response:
     """Take a worker's result; answers the id of the task."""
     outside.update(engine, result_of(result))
     return Text(result.task_id)
 
 
-@routes.post("/update-v2")
+@routes.post("/update-v2", **answers(Task), **OR_NOTHING)
 def update_and_poll(engine: EngineHere, result: TaskResultBody) -> Response:
     """Take a worker's result, and hand it the next task of the same queue; 204 when there is none."""
     updated = outside.update(engine, result_of(result))
@@ -91,7 +92,7 @@ def update_and_poll(engine: EngineHere, result: TaskResultBody) -> Response:
     return Json(handed_out_document(engine, found[0])) if found else nothing(204)
 
 
-@routes.get("/queue/sizes")
+@routes.get("/queue/sizes", **answers(dict[str, int]))
 def queue_sizes(engine: EngineHere, taskType: Annotated[list[str] | None, Query()] = None) -> Response:
     """How many tasks of each name wait for outside workers."""
     if not taskType:
@@ -99,7 +100,7 @@ def queue_sizes(engine: EngineHere, taskType: Annotated[list[str] | None, Query(
     return Json({name: outside.queue_size(engine, name) for name in taskType[:MOST_AT_ONCE]})
 
 
-@routes.get("/queue/size")
+@routes.get("/queue/size", **answers(int))
 def queue_size(
     engine: EngineHere, taskType: Annotated[str, Query(max_length=255)], domain: OptionalText = None
 ) -> Response:
@@ -107,41 +108,41 @@ def queue_size(
     return Json(outside.queue_size(engine, outside_queue(taskType, domain)))
 
 
-@routes.get("/queue/all")
+@routes.get("/queue/all", **answers(dict[str, int]))
 def all_queues(engine: EngineHere) -> Response:
     """How many tasks wait for outside workers in each queue."""
     return Json(outside.queue_sizes(engine))
 
 
-@routes.get("/queue/all/verbose")
+@routes.get("/queue/all/verbose", **answers(dict[str, dict[str, dict[str, int]]]))
 def all_queues_verbose(engine: EngineHere) -> Response:
     """As /queue/all, in Conductor's shards."""
     sizes = outside.queue_sizes(engine)
     return Json({queue: {"a": {"size": size, "uacked": 0}} for queue, size in sizes.items()})
 
 
-@routes.get("/queue/polldata")
+@routes.get("/queue/polldata", **answers(list[PollData]))
 def poll_data(here: Here, taskType: Annotated[str, Query(max_length=255)]) -> Response:
     """When workers last polled for tasks of a name, by domain."""
     here.polls.write(here.engine)
     return Json([_poll_document(row) for row in outside.poll_data(here.engine, taskType)])
 
 
-@routes.get("/queue/polldata/all")
+@routes.get("/queue/polldata/all", **answers(list[PollData]))
 def all_poll_data(here: Here) -> Response:
     """When workers last polled, by name and domain."""
     here.polls.write(here.engine)
     return Json([_poll_document(row) for row in outside.poll_data(here.engine)])
 
 
-@routes.post("/queue/requeue/{tasktype}")
+@routes.post("/queue/requeue/{tasktype}", **TEXT)
 def requeue(engine: EngineHere, tasktype: InPath) -> Response:
     """Conductor puts tasks back into a queue that lost them; here the table is the queue, and nothing is lost.
     Answers how many wait."""
     return Text(str(outside.queue_size(engine, tasktype)))
 
 
-@routes.post("/{task_id}/log")
+@routes.post("/{task_id}/log", **NOTHING)
 async def add_log(request: Request, here: Here, task_id: InPath) -> Response:
     """Write a line to a task's log: the body is the bare text, or a JSON string."""
     text = (await request.body()).decode("utf-8", "replace")[:_LONGEST_LINE]
@@ -152,7 +153,7 @@ async def add_log(request: Request, here: Here, task_id: InPath) -> Response:
 Output = Annotated[dict[str, Any] | None, Body()]
 
 
-@routes.post("/{workflow_id}/{ref}/{status}")
+@routes.post("/{workflow_id}/{ref}/{status}", **TEXT)
 def update_by_reference(
     engine: EngineHere,
     workflow_id: InPath,
@@ -165,7 +166,7 @@ def update_by_reference(
     return Text(_updated(engine, workflow_id, ref, status, output, workerid) or "")
 
 
-@routes.post("/{workflow_id}/{ref}/{status}/sync")
+@routes.post("/{workflow_id}/{ref}/{status}/sync", **answers(Workflow))
 def update_by_reference_and_get(
     engine: EngineHere,
     workflow_id: InPath,
@@ -190,7 +191,7 @@ def _updated(
     return task_id
 
 
-@routes.get("/{task_id}/log")
+@routes.get("/{task_id}/log", **answers(list[TaskLog]), **OR_NOTHING)
 def get_log(engine: EngineHere, task_id: InPath) -> Response:
     """A task's log; 204 when it has none."""
     found = query.get_task_log(engine, task_id)
@@ -199,7 +200,7 @@ def get_log(engine: EngineHere, task_id: InPath) -> Response:
     return Json([{"log": line, "taskId": task_id, "createdTime": at} for at, _level, line in found])
 
 
-@routes.get("/{task_id}")
+@routes.get("/{task_id}", **answers(Task))
 def get(engine: EngineHere, task_id: InPath) -> Response:
     """A task."""
     return Json(get_task(engine, task_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Response
 
 from app.operations.access import issue_token
+from app.rest.answers import Token, User, answers
 from app.rest.bodies import TokenRequest
 from app.rest.context import CallerHere, Here, run
 from app.rest.errors import Refused
@@ -14,7 +15,7 @@ from app.rest.route import ANYBODY, router
 routes = router("token", "/token")
 
 
-@routes.post("", openapi_extra=ANYBODY)
+@routes.post("", openapi_extra=ANYBODY, **answers(Token))
 async def get_token(here: Here, given: TokenRequest) -> Response:
     """A token for a key and its secret. 404 while the API is open: clients then go on without."""
     if await here.access.is_open():
@@ -25,7 +26,7 @@ async def get_token(here: Here, given: TokenRequest) -> Response:
     return Json({"token": token})
 
 
-@routes.get("/userInfo")
+@routes.get("/userInfo", **answers(User))
 def who_am_i(caller: CallerHere) -> Response:
     """Whose token it is, and what it may do."""
     name = caller.name or "anonymous"

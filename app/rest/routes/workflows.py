@@ -9,6 +9,7 @@ from fastapi import Body, Query, Response
 from app.operations import conductor
 from app.operations.start import start
 from app.rest.access import Caller
+from app.rest.answers import TEXT, Status, Workflow, answers
 from app.rest.bodies import (
     InPath,
     OptionalInt,
@@ -63,13 +64,13 @@ def started(
     )
 
 
-@routes.post("")
+@routes.post("", **TEXT)
 def start_workflow(engine: EngineHere, caller: CallerHere, request: StartWorkflowRequest) -> Response:
     """Start an execution; answers its id as text."""
     return Text(started(engine, caller, request))
 
 
-@routes.post("/{name}")
+@routes.post("/{name}", **TEXT)
 def start_by_name(
     engine: EngineHere,
     caller: CallerHere,
@@ -86,7 +87,7 @@ def start_by_name(
     return Text(started(engine, caller, request))
 
 
-@routes.get("/{workflow_id}/status")
+@routes.get("/{workflow_id}/status", **answers(Status))
 def get_status(
     engine: EngineHere, workflow_id: InPath, includeOutput: bool = False, includeVariables: bool = False
 ) -> Response:
@@ -94,7 +95,7 @@ def get_status(
     return Json(conductor.get_status(engine, workflow_id, includeOutput, includeVariables))
 
 
-@routes.get("/{workflow_id}")
+@routes.get("/{workflow_id}", **answers(Workflow))
 def get_workflow(engine: EngineHere, workflow_id: InPath, includeTasks: bool = True) -> Response:
     """An execution."""
     return Json(conductor.get_workflow(engine, workflow_id, includeTasks))
