@@ -23,6 +23,7 @@ from app.rest.metrics import Measured
 from app.rest.route import ANYBODY, PodiumRoute, router
 from app.rest.routes import (
     admin,
+    bulk,
     control,
     event,
     execute,
@@ -48,6 +49,7 @@ ROUTERS = (
     tags.routes,
     metadata.routes,
     search.routes,
+    bulk.routes,
     signals.routes,
     tasks.routes,
     token.routes,
