@@ -1,6 +1,6 @@
 """Pages and tables of the documentation that are made from code.
 
-`python -m app.reference` writes them: docs/reference/errors.md, and in README.md what stands between
+`python -m app.reference` writes them: docs/reference/errors.md, docs/reference/rest.md, and in README.md what stands between
 `<!-- made: … -->` and `<!-- end -->`.
 """
 
@@ -12,6 +12,7 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.rest.reference import rest_page
 from config.database import DatabaseUrlError
 from config.settings import Settings, SettingsError
 from tasks.errors import TerminalError
@@ -118,3 +119,4 @@ if __name__ == "__main__":
     readme = ROOT / "README.md"
     readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "errors.md").write_text(errors_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "rest.md").write_text(rest_page(), encoding="utf-8")

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 
-class Json(Response):
+class Json(JSONResponse):
     """A JSON document."""
-
-    media_type = "application/json"
 
     def __init__(
         self, content: Any = None, status_code: int = 200, headers: Mapping[str, str] | None = None

@@ -13,6 +13,7 @@ import pytest
 
 from app.cli import workflow
 from app.reference import ROOT, errors_page, with_tables
+from app.rest.reference import rest_page
 from workflows.diagram import mermaid
 from workflows.loading import load_text
 from workflows.validation import validate
@@ -137,6 +138,12 @@ def test_the_tables_of_the_readme_are_current() -> None:
 
 def test_the_page_of_errors_is_current() -> None:
     assert ERRORS.read_text() == errors_page(), "write it anew: python -m app.reference"
+
+
+def test_the_page_of_the_rest_api_is_current() -> None:
+    page = ROOT / "docs" / "reference" / "rest.md"
+
+    assert page.read_text() == rest_page(), "write it anew: python -m app.reference"
 
 
 def test_every_decision_is_in_their_index() -> None:

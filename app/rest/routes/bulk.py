@@ -21,7 +21,7 @@ from app.runtime.engine import Engine
 
 routes = router("bulk", "/workflow")
 Ids = Annotated[list[str], Body()]
-Reason = Annotated[str | None, Query(max_length=10_000)]
+Reason = Annotated[str | None, Query(max_length=2_000)]
 
 
 @routes.put("/bulk/pause", **answers(BulkResponse))

@@ -16,7 +16,7 @@ from app.rest.replies import Json, Text, nothing
 from app.rest.route import router
 
 routes = router("control", "/workflow")
-Reason = Annotated[str | None, Query(max_length=10_000)]
+Reason = Annotated[str | None, Query(max_length=2_000)]
 
 
 @routes.put("/{workflow_id}/pause", **NOTHING)

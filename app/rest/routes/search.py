@@ -21,7 +21,7 @@ Start = Annotated[int, BeforeValidator(blank_is_zero), Query(ge=0, le=1_000_000)
 Size = Annotated[int, BeforeValidator(lambda value: 100 if value in ("", "None") else value), Query(ge=0)]
 Sort = Annotated[str, Query(max_length=200)]
 Text = Annotated[str, Query(max_length=500)]
-Conditions = Annotated[str, Query(max_length=10_000)]
+Conditions = Annotated[str, Query(max_length=4_000)]
 Ids = Annotated[list[str], Body(max_length=1000)]
 
 
