@@ -207,6 +207,17 @@ class IdempotencyConflict(OperationError):
         )
 
 
+class RateLimited(OperationError):
+    """As many executions of this rateLimitKey run as may, and the policy of the definition is REJECT."""
+
+    def __init__(self, name: str, key: str, limit: int) -> None:
+        self.name, self.key, self.limit = name, key, limit
+        super().__init__(
+            f"{name!r} was not started: {limit} of {limit} executions with the rateLimitKey {key!r} run "
+            "(policy REJECT); start it when one has ended"
+        )
+
+
 class EffectImpossible(OperationError):
     """A task's completion can't be part of the transaction that was given; nothing was committed."""
 

@@ -45,6 +45,8 @@ class Node:
     template: Template
     definition: TaskDef
     instant: bool
+    limited: bool
+    """A limit of its task definition says how many attempts may run, or start in a time."""
     loops: tuple[str, ...]
     """References of the loops around it, outermost first."""
     children: dict[str, Container] = field(default_factory=dict)
@@ -130,6 +132,7 @@ class Program:
         "nodes",
         "output",
         "permissive",
+        "rate_limit_key",
         "root",
         "task_defs",
     )
@@ -151,6 +154,13 @@ class Program:
         for node in self.nodes.values():
             self._tie_join(node)
         self.output = Template.compile(definition.output_parameters)
+        limit = definition.rate_limit_config
+        self.rate_limit_key = (
+            Template.compile({"key": limit.rate_limit_key or definition.name})
+            if limit is not None and limit.concurrent_exec_limit
+            else None
+        )
+        """What `rateLimitConfig` counts executions by; None: they are not limited."""
         self.permissive = any(node.task.permissive for node in self.nodes.values())
         self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
         """Whether an execution of it may leave something to undo."""
@@ -233,6 +243,10 @@ class Program:
             template = Template.object({GIVEN: template, MORE: Template.compile(task.input_expression)})
         if task.sub_workflow_param is not None:
             template = _sub_workflow_template(task.sub_workflow_param, template)
+        instant = operator.is_instant(task) if operator else False
+        definition = known or default
+        # An operator that is decided at once, or waits for its own tasks, does not run.
+        runs = operator is None or not (instant or operator.rewritten or operator.children(task))
         return Node(
             task=task,
             container=container,
@@ -242,8 +256,9 @@ class Program:
             rewriter=known_operator if known_operator is not None and known_operator.rewritten else None,
             spec=_spec(known_operator, task) if known_operator else None,
             template=template,
-            definition=known or default,
-            instant=operator.is_instant(task) if operator else False,
+            definition=definition,
+            instant=instant,
+            limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
         )
 

@@ -66,6 +66,8 @@ def workflow_document(engine: Engine, row: WorkflowRow, rows: Sequence[TaskRow])
         "failedTaskNames": sorted({program.node(ref).task.name for ref in refs if ref in program.nodes}),
         "workflowDefinition": definition_document(program.definition),
         "priority": row.priority,
+        "rateLimitKey": row.rate_limit_key,
+        "rateLimited": bool(row.rate_limited),
         "variables": state.variables,
         "lastRetriedTime": 0,
         "history": [],

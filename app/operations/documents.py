@@ -31,6 +31,8 @@ def execution_document(state: ExecutionState) -> Document:
         "createTime": state.created,
         "updateTime": state.updated,
         "endTime": state.ended,
+        "rateLimitKey": state.rate_limit_key,
+        "rateLimited": state.rate_limited,
     } | ({} if state.compensates is None else {"compensates": state.compensates})
 
 

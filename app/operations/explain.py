@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import orjson
 
+from app.runtime import limits
 from app.runtime.compensation import PERSON
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
 from app.runtime.settle import NO_WORKER
 from app.store import compensations, executions, tasks, workers
+from app.store import limits as store_limits
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
@@ -26,6 +28,8 @@ def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str
     if status.terminal:
         ended = f"{status} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
         return ended + _undone(engine, session, row)
+    if row.rate_limited and status is WorkflowStatus.RUNNING:
+        return _held_back(engine, session, row)
     if status is WorkflowStatus.PAUSED:
         return f"paused {_span(engine.clock() - row.updated)} ago"
     program = engine.programs.get(row.program_id, session)
@@ -44,6 +48,14 @@ def _undone(engine: Engine, session: Session, row: WorkflowRow) -> str:
     if undoing is None:
         return ""
     return f"; what it did is undone by {undoing.id}: {explain_execution(engine, session, undoing)}"
+
+
+def _held_back(engine: Engine, session: Session, row: WorkflowRow) -> str:
+    key = row.rate_limit_key or ""
+    config = engine.programs.get(row.program_id, session).definition.rate_limit_config
+    limit = config.concurrent_exec_limit if config else 0
+    running = store_limits.running(session, key)
+    return f"the execution waits for a slot of key {key!r}: {running} of {limit} run"
 
 
 def _contains_others(program: Program, row: TaskRow) -> bool:
@@ -71,7 +83,24 @@ def _task(engine: Engine, session: Session, program: Program, row: TaskRow) -> s
     return f"{ref} waits for a signal" + (f" ({row.reason})" if row.reason else "")
 
 
+def _in_line(session: Session, node: Node, row: TaskRow, ref: str, now: int) -> str:
+    """What a task waits for that stands in line: a slot, or the rate."""
+    key = row.queue or row.name
+    definition = limits.definition_of(session, row.name) or node.definition
+    limit, rate = definition.concurrent_exec_limit, definition.rate_limit_per_frequency
+    held = store_limits.held(session, key)
+    if limit and held >= limit:
+        return f"{ref} waits for a slot: {held} of {limit} run (limit of task {key})"
+    _, later = limits.room_of(session, key, definition, now)
+    soon = f", the next in {_span(max(0, later - now))}" if later is not None else ""
+    return (
+        f"{ref} waits for the rate of {key}: {rate} each {definition.rate_limit_frequency_in_seconds} s{soon}"
+    )
+
+
 def _scheduled(engine: Engine, session: Session, node: Node, row: TaskRow, ref: str, now: int) -> str:
+    if row.wake == "slot":
+        return _in_line(session, node, row, ref, now)
     if row.reason == NO_WORKER:
         return f"{ref}: no worker task named {node.worker!r}; waiting for an outside worker to poll it"
     if row.due_at and row.due_at > now and row.attempt and row.sends == 0:

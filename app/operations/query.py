@@ -69,6 +69,9 @@ class ExecutionState:
     updated: int
     ended: int | None
     compensates: str | None = None
+    rate_limit_key: str | None = None
+    rate_limited: bool = False
+    """It waits for its turn (`rateLimitConfig`)."""
     """The execution that it undoes."""
 
 
@@ -182,6 +185,8 @@ def state_of(row: WorkflowRow) -> ExecutionState:
         updated=row.updated,
         ended=row.ended,
         compensates=row.compensates,
+        rate_limit_key=row.rate_limit_key,
+        rate_limited=bool(row.rate_limited),
     )
 
 

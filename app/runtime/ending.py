@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.runtime import compensation
+from app.runtime import compensation, limits
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
 from app.store import executions, tasks
@@ -169,6 +169,7 @@ def _end(
     if row is not None or status is not WorkflowStatus.COMPLETED:
         _close_tasks(settlement, execution, status, reason)
     this = execution.row(session)
+    limits.free_key(settlement, this)
     if this.awaited is not None:
         settlement.moves.told.add(("execution", this.awaited))
     undoing = compensation.start(settlement, execution) if compensated and not status.successful else None
@@ -210,7 +211,8 @@ def _cancel(settlement: Settlement, execution: Execution) -> Iterator[str]:
     session = settlement.session
     while True:
         found = tasks.cancel_live(session, execution.id, None, settlement.now)
-        yield from (child_id for _id, _type, child_id in found if child_id)
+        settlement.limits.update(("task", slot) for _id, _type, _child, slot in found if slot)
+        yield from (child_id for _id, _type, child_id, _slot in found if child_id)
         # On PostgreSQL this has waited for steps that were just ending; what they began in the same breath, it can't
         # have seen. No step can begin another one without one of its own being seen here.
         if session.dialect.name == "sqlite" or not tasks.any_open(session, execution.id):

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import retry, straight
+from app.runtime import limits, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
@@ -334,10 +334,17 @@ class Engine:
         return self.insert_made(settlement, new.program, row)
 
     def insert_made(self, settlement: Settlement, program: Program, row: WorkflowRow) -> Execution:
-        """Insert the row that `new_execution` made."""
+        """Insert the row that `new_execution` made.
+
+        Raises:
+            RateLimited: as many executions of its rateLimitKey run as may, and the policy is REJECT.
+        """
+        if program.rate_limit_key is not None:
+            row = limits.of_start(settlement, program, row)
         executions.insert_workflow(settlement.session, row)
         execution = Execution(row.id, row.run, program, row)
-        settlement.begin(execution)
+        if not row.rate_limited:
+            settlement.begin(execution)
         return execution
 
     def program_of(self, session: Session, start: Start, now: int) -> Program:
@@ -467,7 +474,9 @@ class Engine:
     # who runs what
 
     def may_run(self, hand: Hand, node: Node) -> bool:
-        """Whether the hand may run a task itself: an operator, or a worker task of its queue without limits."""
+        """Whether the hand may run a task itself: an operator, or a worker task of its queue, without limits."""
+        if node.limited:
+            return False
         if node.operator is not None:
             return not (hand.waited_for and node.operator.slow)
         name = node.worker

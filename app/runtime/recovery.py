@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from app.errors import BrokerUnavailable
-from app.runtime import ending, retry
+from app.runtime import ending, limits, retry
 from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution
@@ -21,6 +21,7 @@ from app.runtime.hand import Hand
 from app.runtime.ports import Send, SendHeads
 from app.runtime.settle import CHILD_LOST, NO_WORKER, WORKER_LOST, Settlement
 from app.store import executions, outside, tasks, workers
+from app.store import limits as store_limits
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
@@ -65,6 +66,7 @@ class Sweeper:
         self._last = 0.0
         self._steady_since = monotonic()
         self._reachable: bool | None = None
+        self._lines_at = 0
         self._met: dict[str, int] = {}
         """When each worker that lives was first seen here, until it has been asked twice what it knows."""
 
@@ -88,8 +90,17 @@ class Sweeper:
         self.engine.publisher.publish(sends)
         for execution in self.engine.store.read(lambda s: executions.due(s, now, BATCH)):
             done.timed_out += self._time_out_execution(execution)
+        self._look_at_lines(now)
         done.recovered = self._bury_the_dead()
         return done
+
+    def _look_at_lines(self, now: int) -> None:
+        """Slots are handed on by whoever frees them; a limit that was raised since frees some by itself."""
+        if now - self._lines_at < self.engine.timing.resend_ms:
+            return
+        self._lines_at = now
+        for limit in self.engine.store.read(limits.everywhere):
+            self.engine.from_outside(lambda s, limit=limit: s.limits.add(limit))  # type: ignore[misc]
 
     def _take_back(self, now: int) -> None:
         """Tasks that were left to outside workers, and that a new Celery worker knows, are sent to it."""
@@ -122,9 +133,11 @@ class Sweeper:
             status = WorkflowStatus(execution.row(settlement.session).status)
             if status.terminal:
                 _cancel(settlement, row)
-            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout"):
+            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout", "slot"):
                 # The clock stands still; whoever resumes it sets it again.
                 tasks.change_due(settlement.session, row.id, None, row.wake)
+                if row.status == TaskStatus.SCHEDULED and (row.slot or row.wake == "slot"):
+                    limits.release(settlement, row.workflow_id)
             else:
                 _act(settlement, execution, row, self._broker_answers)
 
@@ -271,6 +284,14 @@ def _send_again(
         seconds = (settlement.now - row.scheduled) // 1000
         _time_out(settlement, execution, node, row, f"Task poll timed out after {seconds} seconds")
         return
+    if node.limited and row.slot is None:
+        if row.wake == "slot":
+            # The rate may allow another start now.
+            if tasks.reserve_due(session, row.id, row.due_at or 0, retry.poll_deadline(node, row.scheduled)):
+                settlement.limits.add(("task", row.queue or node.task.name))
+        else:
+            store_limits.line_up(session, limits.in_line(settlement, execution, node, row))
+        return
     if node.operator is None and not engine.is_celery_task(session, node.worker):
         if tasks.reserve_due(session, row.id, row.due_at or 0, None):
             outside.offer(session, settlement.offered(execution, node, row), settlement.now)
@@ -334,6 +355,7 @@ def _time_out(
 
 
 def _cancel(settlement: Settlement, row: TaskRow) -> None:
+    limits.free(settlement, row)
     tasks.end_open(
         settlement.session,
         id=row.id,

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.errors import WrongState
-from app.runtime import arrivals, retry
+from app.runtime import arrivals, limits, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed
 from app.store import executions, outside, tasks
+from app.store import limits as store_limits
 from app.store.tasks import Position, path_of
 from app.store.unit_of_work import Session
 from workflows.due import Arrive, Ask, Due, Place, Progress, Reach, Reopen, Scheduled, due
@@ -59,7 +60,7 @@ def carry_on(
     session = settlement.session
     # The lock comes before the look, so whoever resumes or ends it meanwhile is seen, or sees this transaction.
     row = executions.by_id(session, execution.id, lock=True)
-    if row is None or row.status != WorkflowStatus.RUNNING or row.run != execution.run:
+    if row is None or row.status != WorkflowStatus.RUNNING or row.run != execution.run or row.rate_limited:
         return 0
     table = table_of(session, execution.id)
     found = due(execution.program, progress_of(table), retry=again)
@@ -108,6 +109,12 @@ def _send(settlement: Settlement, execution: Execution, node: Node, path: Path, 
     delayed = (row.attempt or node.task.start_delay) and not row.sends and row.due_at is not None
     if row.wake not in ("send", "poll") or delayed:
         return
+    if node.limited:
+        whole = tasks.by_id(settlement.session, row.id)
+        assert whole is not None
+        if whole.slot is None:
+            store_limits.line_up(settlement.session, limits.in_line(settlement, execution, node, whole))
+            return
     if settlement.is_outside(node):
         whole = tasks.by_id(settlement.session, row.id)
         assert whole is not None

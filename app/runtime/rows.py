@@ -47,6 +47,7 @@ def new_row(execution: Execution, node: Node, path: Path, given: str, now: int, 
         ended=None,
         due_at=None,
         wake=None,
+        slot=None,
     )
 
 

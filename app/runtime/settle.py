@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from app.runtime import arrivals, compensation, ending, resumption, retry, starting
+from app.runtime import arrivals, compensation, ending, limits, resumption, retry, starting
 from app.runtime.clock import new_claim, new_id
 from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
@@ -59,11 +59,18 @@ class Settlement:
         self._todo: deque[Todo] = deque()
         # Ends that the table is asked about; what this transaction has yet to write must be in it by then.
         self._arrivals: deque[Todo] = deque()
+        self.limits: set[limits.Limit] = set()
+        """Of which slots may be free, or are waited for since; handed on when all else is written."""
 
     def finish(self) -> Moves:
         """Do what has become possible until nothing is left."""
-        while self._todo or self._arrivals:
-            (self._todo or self._arrivals).popleft()()
+        while self._todo or self._arrivals or self.limits:
+            if self._todo or self._arrivals:
+                (self._todo or self._arrivals).popleft()()
+                continue
+            limit = min(self.limits)
+            self.limits.discard(limit)
+            limits.hand_on(self, limit)
         return self.moves
 
     # how a claimed attempt ended
@@ -79,6 +86,8 @@ class Settlement:
         if not self._write(held, outcome):
             self.moves.stale = True
             return
+        if not isinstance(outcome, Wait | Start | Repeat | Again):
+            limits.free(self, row)
         if then is not None:
             then()
         if isinstance(outcome, Done) and outcome.variables:
@@ -245,7 +254,7 @@ class Settlement:
             self._todo.append(lambda: ending.failed(self, execution, row, TaskStatus.TIMED_OUT, reason))
 
     def _end_open(self, row: TaskRow, status: TaskStatus, output: Any, reason: str | None) -> bool:
-        return tasks.end_open(
+        ended = tasks.end_open(
             self.session,
             id=row.id,
             claim=new_claim(),
@@ -254,6 +263,9 @@ class Settlement:
             output=dump(output) if output is not None else row.output,
             reason=reason,
         )
+        if ended:
+            limits.free(self, row)
+        return ended
 
     # failure
 
@@ -284,6 +296,7 @@ class Settlement:
         if not written:
             self.moves.stale = True
             return False
+        limits.free(self, row)
         self._after_failure(execution, node, path, row, failed, status, recorded, again)
         return True
 
@@ -328,12 +341,15 @@ class Settlement:
             due_at=self.now + (delay or resend),
             wake="send",
         )
-        outside = not delay and self.is_outside(node)
-        if outside:
+        limited, outside = node.limited and not delay, False
+        if limited:
+            attempt = limits.in_line(self, execution, node, attempt)
+        elif not delay and self.is_outside(node):
+            outside = True
             attempt = self.offered(execution, node, attempt)
         if self._insert(execution, attempt):
             tasks.mark_retried(self.session, row.id)
-            if not delay and not outside:
+            if not (delay or limited or outside):
                 self.send(execution, node, path, attempt.attempt)
 
     # what follows
@@ -481,11 +497,14 @@ class Settlement:
 
     def _schedule(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
         delay = 0 if row.attempt else node.task.start_delay * 1000
-        outside = not delay and self.is_outside(node)
+        limited = node.limited and not delay
+        outside = not delay and not limited and self.is_outside(node)
         row = row._replace(due_at=self.now + (delay or self.engine.timing.resend_ms), wake="send")
-        if outside:
+        if limited:
+            row = limits.in_line(self, execution, node, row)
+        elif outside:
             row = self.offered(execution, node, row)
-        if self._insert(execution, row) and not delay and not outside:
+        if self._insert(execution, row) and not (delay or limited or outside):
             self.send(execution, node, path, row.attempt)
 
     def _insert(self, execution: Execution, row: TaskRow) -> bool:
@@ -540,7 +559,7 @@ class Settlement:
             self.moves.sends.append(Send(self.engine.order(execution), fork, path, branches=True))
 
     def _sendable(self, head: Node) -> bool:
-        if head.task.start_delay:
+        if head.task.start_delay or head.limited:
             return False
         return not self.is_outside(head)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.errors import IdempotencyConflict
+from app.errors import IdempotencyConflict, RateLimited
 from app.runtime import compensation, ending
 from app.runtime.clock import new_id
 from app.runtime.execution import Execution
@@ -83,6 +83,11 @@ def start_child(settlement: Settlement, parent: Execution, row: TaskRow, start: 
         return
     try:
         child_id, inserted = _child(settlement, parent, row, start)
+    except RateLimited as error:
+        if start.idempotency_key is not None:
+            executions.free_key(settlement.session, error.name, start.idempotency_key)
+        settlement.outcome_of_open(parent, row, Failed(str(error)))
+        return
     except PodiumError as error:
         settlement.outcome_of_open(parent, row, Failed(str(error), terminal=True))
         return

@@ -81,6 +81,8 @@ def begin(
         or first.rewriter
         or first.task.start_delay
         or first.children
+        or first.limited
+        or new.program.rate_limit_key is not None
     ):
         return None
     if first.operator is None and not engine.workers.knows(first.worker):
@@ -120,6 +122,7 @@ def _simple(held: Held, outcome: Outcome) -> bool:
         and not held.node.joins
         and not held.node.task.async_complete
         and not held.node.children
+        and held.row.slot is None
     )
 
 

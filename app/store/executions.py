@@ -42,6 +42,8 @@ class WorkflowRow(NamedTuple):
     due_at: int | None
     compensates: str | None
     awaited: str | None
+    rate_limit_key: str | None = None
+    rate_limited: int = 0
 
 
 _COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]
@@ -99,6 +101,8 @@ _REOPEN = Statement(
         variables=_p("variables"),
         correlation_id=_p("correlation_id"),
         created=_p("created", BigInteger),
+        # Whoever has it run again does not mean that it is to wait.
+        rate_limited=text("0"),
         output=None,
         reason=None,
         failed_refs=None,

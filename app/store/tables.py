@@ -80,6 +80,9 @@ workflow = Table(
     Column("compensates", Text),
     # Somebody waits for this execution, the same one or one above it: each change here is told under its id.
     Column("awaited", Text),
+    # The value of its rateLimitKey, and whether it waits for its turn (1) or has begun (0).
+    Column("rate_limit_key", Text),
+    Column("rate_limited", Integer, nullable=False, server_default=text("0")),
 )
 # lists: newest first, all / by status / by definition (ids are ordered by time)
 Index("workflow_status_id_ix", workflow.c.status, workflow.c.id)
@@ -114,6 +117,16 @@ Index(
     workflow.c.compensates,
     postgresql_where=workflow.c.compensates.isnot(None),
     sqlite_where=workflow.c.compensates.isnot(None),
+)
+
+# how many executions of a rateLimitKey run, and which of them wait for their turn
+Index(
+    "workflow_rate_limit_key_ix",
+    workflow.c.rate_limit_key,
+    workflow.c.rate_limited,
+    workflow.c.id,
+    postgresql_where=text("rate_limit_key IS NOT NULL AND ended IS NULL"),
+    sqlite_where=text("rate_limit_key IS NOT NULL AND ended IS NULL"),
 )
 
 # Which execution an idempotency key belongs to; the primary key is what makes concurrent starters agree.
@@ -170,8 +183,11 @@ task = Table(
     Column("updated", BigInteger, nullable=False),
     Column("ended", BigInteger),
     # When somebody must look at it again, and what for: send, wait, timeout, ask. poll: an outside worker may have it.
+    # slot: it stands in line for a slot of the limit that `queue` names.
     Column("due_at", BigInteger),
     Column("wake", Text),
+    # The limit of which it has a slot, until it ends.
+    Column("slot", Text),
 )
 # a position is scheduled once; outputs by reference; all tasks of an execution
 Index("task_position_key", task.c.workflow_id, task.c.ref, task.c.path, task.c.attempt, unique=True)
@@ -199,6 +215,30 @@ Index(
     task.c.id,
     postgresql_where=text("wake = 'poll'"),
     sqlite_where=text("wake = 'poll'"),
+)
+# who waits for a slot of a limit, in the order in which they get theirs
+Index(
+    "task_line_ix",
+    task.c.queue,
+    task.c.priority.desc(),
+    task.c.id,
+    postgresql_where=text("wake = 'slot'"),
+    sqlite_where=text("wake = 'slot'"),
+)
+# how many slots of a limit are taken
+Index(
+    "task_slot_ix",
+    task.c.slot,
+    postgresql_where=text(f"slot IS NOT NULL AND {LIVE}"),
+    sqlite_where=text(f"slot IS NOT NULL AND {LIVE}"),
+)
+# the latest starts under a limit
+Index(
+    "task_slot_started_ix",
+    task.c.slot,
+    task.c.started,
+    postgresql_where=task.c.slot.isnot(None),
+    sqlite_where=task.c.slot.isnot(None),
 )
 # timers, retries, timeouts and lost messages that are due
 Index(

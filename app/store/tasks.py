@@ -76,6 +76,7 @@ class TaskRow(NamedTuple):
     ended: int | None
     due_at: int | None
     wake: str | None
+    slot: str | None = None
 
 
 _COLUMNS = [task.c[name] for name in TaskRow._fields]
@@ -158,7 +159,11 @@ _CLAIM_VALUES: dict[str, Any] = {
 }
 
 # A parameter, so that no index of live tasks fits: of a fork of thousands each claim would read all of them.
-_IS_SCHEDULED = task.c.status == bindparam("is_scheduled", "SCHEDULED", type_=Text)
+_IS_SCHEDULED = and_(
+    task.c.status == bindparam("is_scheduled", "SCHEDULED", type_=Text),
+    # A message that was sent before it lost its slot does not begin it.
+    task.c.wake.is_distinct_from(text("'slot'")),
+)
 
 _CLAIM = Statement(
     "claim a scheduled task",
@@ -414,7 +419,7 @@ _CANCEL_LIVE = Statement(
         due_at=None,
         wake=None,
     )
-    .returning(task.c.id, task.c.type, task.c.sub_workflow_id),
+    .returning(task.c.id, task.c.type, task.c.sub_workflow_id, task.c.slot),
 )
 
 _ANY_OPEN = Statement(
@@ -669,8 +674,8 @@ def live(session: Session, workflow_id: str) -> list[TaskRow]:
 
 def cancel_live(
     session: Session, workflow_id: str, reason: str | None, now: int
-) -> list[tuple[str, str, str | None]]:
-    """Cancel all that is open; (id, type, sub-workflow id) of each."""
+) -> list[tuple[str, str, str | None, str | None]]:
+    """Cancel all that is open; (id, type, sub-workflow id, the limit of which it had a slot) of each."""
     return [tuple(r) for r in session.all(_CANCEL_LIVE, workflow_id=workflow_id, reason=reason, now=now)]
 
 

@@ -83,6 +83,8 @@ def _workflow() -> None:
         sa.Column("due_at", sa.BigInteger),
         sa.Column("compensates", sa.Text),
         sa.Column("awaited", sa.Text),
+        sa.Column("rate_limit_key", sa.Text),
+        sa.Column("rate_limited", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.PrimaryKeyConstraint("id", name="workflow_pkey"),
     )
     op.create_index(
@@ -95,6 +97,12 @@ def _workflow() -> None:
         **_partial("correlation_id IS NOT NULL"),
     )
     op.create_index("workflow_due_at_ix", "workflow", ["due_at"], **_partial("due_at IS NOT NULL"))
+    op.create_index(
+        "workflow_rate_limit_key_ix",
+        "workflow",
+        ["rate_limit_key", "rate_limited", "id"],
+        **_partial("rate_limit_key IS NOT NULL AND ended IS NULL"),
+    )
     op.create_index("workflow_name_id_ix", "workflow", ["name", "id"])
     op.create_index(
         "workflow_parent_id_ix", "workflow", ["parent_id", "id"], **_partial("parent_id IS NOT NULL")
@@ -145,6 +153,7 @@ def _task() -> None:
         sa.Column("ended", sa.BigInteger),
         sa.Column("due_at", sa.BigInteger),
         sa.Column("wake", sa.Text),
+        sa.Column("slot", sa.Text),
         sa.PrimaryKeyConstraint("id", name="task_pkey"),
     )
     op.create_index("task_due_at_ix", "task", ["due_at"], **_partial("due_at IS NOT NULL"))
@@ -157,6 +166,14 @@ def _task() -> None:
     )
     queue: list[Any] = ["queue", sa.text("priority DESC"), "id"]
     op.create_index("task_poll_ix", "task", queue, **_partial("wake = 'poll'"))
+    op.create_index("task_line_ix", "task", queue, **_partial("wake = 'slot'"))
+    op.create_index(
+        "task_slot_ix",
+        "task",
+        ["slot"],
+        **_partial("slot IS NOT NULL AND status IN ('SCHEDULED', 'IN_PROGRESS')"),
+    )
+    op.create_index("task_slot_started_ix", "task", ["slot", "started"], **_partial("slot IS NOT NULL"))
     op.create_index("task_position_key", "task", ["workflow_id", "ref", "path", "attempt"], unique=True)
     op.create_table(
         "task_log",
