@@ -10,10 +10,10 @@ COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header -
            --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench check lint clean lock dev servers
+.PHONY: help install demo test bench screenshots check lint clean lock dev servers
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## make .venv with the locked dependencies and Podium itself
 
@@ -21,11 +21,14 @@ demo: install ## run ten orders of an example shop, with worker, beat and Flower
 	@$(PY) -m app.demo
 
 test: dev servers ## run all tests; installs what they need
-	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e --ignore tests/chaos
-	$(PY) -m pytest tests/e2e tests/chaos
+	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e --ignore tests/browser --ignore tests/chaos
+	$(PY) -m pytest tests/e2e tests/browser tests/chaos
 
 bench: dev servers ## measure Podium against plain Celery
 	@$(PY) -m bench
+
+screenshots: dev servers ## take the pictures of the Workflows section anew
+	@$(PY) -m tests.browser.screenshots
 
 check: lint test ## all that CI checks
 

@@ -86,8 +86,9 @@ export class Diagram {
       return s("g", { class: "p-edge", "data-kind": edge.kind }, s("path", { d: curve(line.points), "marker-end": "url(#p-arrow)" }), label);
     });
     const groups = picture.nodes.map((node) => this.#node(node, place.nodes.get(node.id)));
+    const toggles = [...this.nodes.values()].map((drawn) => drawn.toggle).filter(Boolean);
     const arrow = s("marker", { id: "p-arrow", viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "7", markerHeight: "7", orient: "auto-start-reverse" }, s("path", { d: "M0,0.5 L8,4 L0,7.5 Z", class: "p-arrow" }));
-    this.svg = s("svg", { viewBox: `${place.left} ${place.top} ${place.width} ${place.height}`, role: "group", "aria-label": "Tasks of the execution; arrow keys go from task to task" }, s("defs", {}, arrow), frames, this.edges, groups);
+    this.svg = s("svg", { viewBox: `${place.left} ${place.top} ${place.width} ${place.height}`, role: "group", "aria-label": "Tasks of the execution; arrow keys go from task to task" }, s("defs", {}, arrow), frames, this.edges, groups, toggles);
     this.order = picture;
     this.place.replaceChildren(this.svg);
     if (kept === null) this.fit(false);
@@ -118,7 +119,9 @@ export class Diagram {
 
   #toggle(drawn, w, t) {
     const sign = s("path", { d: "M-3.5,0H3.5M0,-3.5V3.5", class: "p-plus" });
-    drawn.toggle = s("g", { class: "p-toggle", transform: `translate(${w - 13},${-t + 13})`, role: "button", tabindex: "0" }, s("circle", { r: 8 }), sign);
+    // Beside the node and not inside of it: a button in a button is none for who does not see it.
+    const { x, y } = drawn.place;
+    drawn.toggle = s("g", { class: "p-toggle", transform: `translate(${x + w - 13},${y - t + 13})`, role: "button", tabindex: "0" }, s("circle", { r: 8 }), sign);
     const open = (event) => {
       event.stopPropagation();
       event.preventDefault();
@@ -129,7 +132,6 @@ export class Diagram {
       if (event.key === "Enter" || event.key === " ") open(event);
     });
     drawn.toggleSign = sign;
-    drawn.group.append(drawn.toggle);
   }
 
   #update(drawn, node) {
@@ -143,6 +145,7 @@ export class Diagram {
     set(drawn.sign, "d", drawn.role && drawn.place.shape !== "bar" ? signOf(tone) : "");
     if (drawn.role) set(drawn.group, "aria-label", `${node.label}, ${node.part.execution.status === "DEFINITION" ? note || node.type : [wordOf(status), note].filter((word, index) => index === 0 || !note.startsWith(wordOf(status))).join(", ")}`);
     if (drawn.toggle) {
+      set(drawn.toggle, "data-tone", tone);
       const child = node.state.task && node.state.task.sub_workflow_id;
       const opened = this.order.nodes.some((other) => child && other.boxes.includes(child));
       const registered = node.part.execution.status === "DEFINITION" && node.type === "SUB_WORKFLOW";
