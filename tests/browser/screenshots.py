@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def work(podium: Podium) -> dict[str, str]:
     for order in orders:
         if order.decision and order.order_id != "order-04":
             execution = started[order.order_id]
-            wait_for("its review", lambda e=execution: _in_review(e), 60)
+            wait_for("its review", partial(_in_review, execution), 60)
             execution.complete("review", order.decision)
     for order_id, execution in started.items():
         if order_id != "order-04":
@@ -106,7 +107,8 @@ def main() -> int:
                 page.goto(f"{url}/workflows{path}")
                 _take(page, name + suffix, full=not suffix and name == "execution")
             context.close()
-        context = browser.new_context(viewport=WIDE, color_scheme="dark")
+        dark: dict[str, Any] = {"viewport": WIDE, "color_scheme": "dark"}
+        context = browser.new_context(**dark)
         page = context.new_page()
         page.add_init_script(
             "localStorage.setItem('theme', 'dark'); localStorage.setItem('flower-theme', 'dark')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,7 +18,7 @@ from tests.e2e.flow import wait_for
 from workflows.builder import do_while, fork, simple, sub_workflow, wait
 
 NewTab = Callable[..., Tab]
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light, wide": {"viewport": WIDE},
     "dark, wide": {"viewport": WIDE, "color_scheme": "dark"},
     "light, narrow": {"viewport": NARROW},
