@@ -26,6 +26,7 @@ from tasks.calls import CeleryWorkers
 from tasks.events import StepEvents
 from tasks.log import TaskLog
 from tasks.publisher import CeleryPublisher
+from tasks.traces import Traces
 from workflows import sandbox, scripts
 from workflows.errors import PodiumError
 
@@ -46,6 +47,8 @@ class Process:
         self.workers = CeleryWorkers(app, TaskLog(self.store))
         self.sinks = EventPublisher(self.store, settings)
         self.engine = Engine(self.store, settings, self.workers, CeleryPublisher(app), self.sinks)
+        self.traces = Traces(self.store, settings) if settings.traces_url else None
+        self.engine.traces = self.traces
         self.events = StepEvents(app, _identity.hostname, _identity.events)
         self.engine.observe = self.events.ran
         scripts.limit(sandbox.Limits(settings.script_seconds, settings.script_memory_bytes))
@@ -57,6 +60,8 @@ class Process:
     def close(self) -> None:
         """Give back the connections to the database and the broker."""
         self.sinks.close()
+        if self.traces is not None:
+            self.traces.close()
         self.store.engine.dispose()
         self.app.close()
 
@@ -212,6 +217,8 @@ def _on_child(**_: Any) -> None:
 
 def _on_child_end(**_: Any) -> None:
     sandbox.close()
+    if _process is not None and _process[1].traces is not None:
+        _process[1].traces.close()
 
 
 def connect_signals() -> None:

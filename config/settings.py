@@ -124,6 +124,10 @@ _API_PORT = _about(_whole, "Port of the REST API.", 1)
 _API_ADDRESS = _about(_text, "Address that the REST API listens on; another than loopback needs API keys.")
 _API_THREADS = _about(_whole, "Calls that one API process works on at a time.", 1)
 _API_TOKEN = _about(_seconds, "How long a token of the REST API is good for.", 1)
+_TRACES_URL = _about(
+    _text,
+    "Where OpenTelemetry traces are sent (OTLP over HTTP): http://host:4318/v1/traces. Not set: nowhere.",
+)
 _FLOWER_PORT = _about(_whole, "Port of Flower.", 1)
 _FLOWER_ADDRESS = _about(_text, "Address that Flower listens on.")
 _FLOWER_AUTHORIZE = _about(
@@ -174,6 +178,7 @@ class Settings:
     api_address: str = field(default="127.0.0.1", metadata=_API_ADDRESS)
     api_threads: int = field(default=16, metadata=_API_THREADS)
     api_token_seconds: float = field(default=3600.0, metadata=_API_TOKEN)
+    traces_url: str | None = field(default=None, metadata=_TRACES_URL)
     flower_port: int = field(default=5555, metadata=_FLOWER_PORT)
     flower_address: str = field(default="127.0.0.1", metadata=_FLOWER_ADDRESS)
     flower_authorize: str | None = field(default=None, metadata=_FLOWER_AUTHORIZE)

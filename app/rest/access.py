@@ -31,6 +31,8 @@ class Caller:
 
     name: str | None
     role: Role
+    traceparent: str | None = None
+    """Of the call: the caller's own trace."""
 
 
 OPEN = Caller(None, Role.ADMIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -99,7 +100,10 @@ class PodiumRoute(APIRoute):
             if b"%00" in request.scope.get("raw_path", b"") or b"%00" in request.scope["query_string"]:
                 raise Refused(400, "the address holds the character NUL")
             if role is not None:
-                request.state.caller = await context.access.caller(request, role)
+                caller = await context.access.caller(request, role)
+                if "traceparent" in request.headers:
+                    caller = replace(caller, traceparent=request.headers["traceparent"])
+                request.state.caller = caller
             strict = StrictRequest(request.scope, request.receive)
             strict.limit = BODY_LIMITS * context.engine.payload_limit
             return await original(strict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
-from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Workers
+from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Traces, Workers
 from app.runtime.programs import Programs
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
@@ -75,6 +75,8 @@ class Engine:
         """Programs of definitions (None: of the latest version) when they were last looked up here."""
         self.observe: Observe | None = None
         """Called for each step that ran here: (Celery name, task id, reference, began, ended, failure)."""
+        self.traces: Traces | None = None
+        """Told of each attempt and execution that ended here; None: nobody wants to know."""
         self.resident: Owner | None = None
         """Who this process claims operators as when it is no worker; None: it claims nothing."""
         self._fleet: tuple[float, frozenset[str]] = (0.0, frozenset())
@@ -110,7 +112,23 @@ class Engine:
         done = self.store.transact(transaction, witness=witness or claimed_here, patience=patience)
         if done.told:
             self.publisher.tell(done.told)
+        self._trace(done.attempts, done.ended)
         return done
+
+    def trace_start(self, execution_id: str, route: str, began_ms: int, caller: str | None) -> None:
+        """A call has started an execution; `caller`: its own `traceparent`."""
+        if self.traces is not None:
+            try:
+                self.traces.started(execution_id, route, began_ms, self.clock(), caller)
+            except Exception:  # as below
+                logger.warning("a trace was not sent", exc_info=True, extra={"event": "trace_failed"})
+
+    def _trace(self, task_ids: Sequence[str], execution_ids: Sequence[str]) -> None:
+        if self.traces is not None:
+            try:
+                self.traces.ended(task_ids, execution_ids)
+            except Exception:  # what is told of the work must not stop it
+                logger.warning("a trace was not sent", exc_info=True, extra={"event": "trace_failed"})
 
     def from_outside(
         self, work: Callable[[Settlement], None], witness: Callable[[Session], bool] | None = None
@@ -190,6 +208,8 @@ class Engine:
                 failure = outcome.reason if failed and isinstance(outcome, Failed) else None
                 self.observe(celery_name(held.node), held.row.id, held.node.ref, began, time.time(), failure)
             moves = completion.moves or self.complete(hand, held, outcome)
+            if completion.moves is not None:
+                self._trace(moves.attempts, moves.ended)
             if self.observe is not None:
                 for name, task_id, ref in moves.decided:
                     self.observe(name, task_id, ref, began, began, None)
@@ -212,7 +232,12 @@ class Engine:
             except Exception as error:  # an operator's fault must not stop the worker
                 logger.exception("operator %s failed", node.kind, extra={"event": "operator_error"})
                 return Failed(f"{node.kind} {node.ref}: {type(error).__name__}: {error}", terminal=True)
-        outcome = self.workers.call(node.worker, held.input, self.attempt_of(held, completion))
+        attempt = self.attempt_of(held, completion)
+        if self.traces is None:
+            outcome = self.workers.call(node.worker, held.input, attempt)
+        else:
+            with self.traces.inside(held.execution.id, held.row.id):
+                outcome = self.workers.call(node.worker, held.input, attempt)
         if completion.moves is not None and isinstance(outcome, Failed):
             logger.warning(
                 "%s failed after its effect had completed it: %s",
@@ -252,6 +277,7 @@ class Engine:
         if moves is not None:
             if held.execution.awaited is not None:
                 self.publisher.tell([("execution", held.execution.awaited)])
+            self._trace([held.row.id], ())
             return moves
 
         def witness(session: Session) -> bool:

@@ -67,5 +67,7 @@ class Moves:
     """(Celery name, task id, reference) of the operators that were decided on the way."""
     ended: list[str] = field(default_factory=list)
     """Executions that ended."""
+    attempts: list[str] = field(default_factory=list)
+    """Ids of the attempts that ended."""
     told: set[Topic] = field(default_factory=set)
     """What is told to those who listen (`Publisher.tell`) after the commit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -141,6 +142,28 @@ class Publisher(Protocol):
 
     def tell(self, topics: Collection[Topic]) -> None:
         """Tell every process that listens; it may be lost, so whoever listens also looks now and then."""
+        ...
+
+
+class Traces(Protocol):
+    """Tells where the time of an execution goes."""
+
+    def ended(self, task_ids: Sequence[str], execution_ids: Sequence[str]) -> None:
+        """These attempts and executions have ended, which is committed."""
+        ...
+
+    def started(
+        self, execution_id: str, route: str, began_ms: int, ended_ms: int, caller: str | None
+    ) -> None:
+        """A call of the API has started an execution. `caller`: its own `traceparent`."""
+        ...
+
+    def parent_of(self, execution_id: str, task_id: str) -> str:
+        """The `traceparent` of an attempt."""
+        ...
+
+    def inside(self, execution_id: str, task_id: str) -> AbstractContextManager[None]:
+        """What is traced meanwhile belongs to the attempt."""
         ...
 
 

@@ -88,6 +88,7 @@ class Settlement:
             return
         if not isinstance(outcome, Wait | Start | Repeat | Again):
             limits.free(self, row)
+            self.moves.attempts.append(row.id)
         if then is not None:
             then()
         if isinstance(outcome, Done) and outcome.variables:
@@ -265,6 +266,7 @@ class Settlement:
         )
         if ended:
             limits.free(self, row)
+            self.moves.attempts.append(row.id)
         return ended
 
     # failure
@@ -297,6 +299,8 @@ class Settlement:
             self.moves.stale = True
             return False
         limits.free(self, row)
+        if claim is not None:
+            self.moves.attempts.append(row.id)
         self._after_failure(execution, node, path, row, failed, status, recorded, again)
         return True
 

@@ -63,7 +63,7 @@ async def batch_poll(
     if timeout > LONGEST_POLL_MS:
         raise Refused(400, "Long Poll Timeout value cannot be more than 5 seconds")
     found = await _poll(here, tasktype, workerid, domain, min(count, MOST_AT_ONCE), timeout / 1000)
-    return Json([handed_out_document(here.engine, task) for task in found])
+    return Json(await _all_handed_out(here.engine, found))
 
 
 @routes.get("/poll/{tasktype}", openapi_extra=OPERATOR, **answers(Task), **OR_NOTHING)
@@ -72,7 +72,7 @@ async def poll(
 ) -> Response:
     """Hand out a task; 204 when there is none."""
     found = await _poll(here, tasktype, workerid, domain, 1, SHORT_POLL_SECONDS)
-    return Json(handed_out_document(here.engine, found[0])) if found else nothing(204)
+    return Json((await _all_handed_out(here.engine, found))[0]) if found else nothing(204)
 
 
 @routes.post("", **TEXT)
@@ -89,7 +89,22 @@ def update_and_poll(engine: EngineHere, result: TaskResultBody) -> Response:
     if not updated.ended:
         return nothing(204)
     found = outside.hand_out(engine, updated.queue, result.worker_id or _ANONYMOUS)
-    return Json(handed_out_document(engine, found[0])) if found else nothing(204)
+    return Json(_handed_out(engine, found[0])) if found else nothing(204)
+
+
+async def _all_handed_out(engine: Engine, found: list[HandedOut]) -> list[dict[str, Any]]:
+    def work() -> list[dict[str, Any]]:
+        return [_handed_out(engine, task) for task in found]
+
+    # What is traced is looked up in the database.
+    return work() if engine.traces is None else await run(work)
+
+
+def _handed_out(engine: Engine, task: HandedOut) -> dict[str, Any]:
+    document = handed_out_document(engine, task)
+    if engine.traces is not None:
+        document["traceparent"] = engine.traces.parent_of(task.row.workflow_id, task.row.id)
+    return document
 
 
 @routes.get("/queue/sizes", **answers(dict[str, int]))

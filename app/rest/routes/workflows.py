@@ -45,8 +45,8 @@ def started(
     chosen = name or request.name or (definition.name if definition else None)
     if chosen is None:
         raise Refused(400, "name the workflow: name is missing")
-    keyed = request.idempotency_key or None
-    return start(
+    keyed, began = request.idempotency_key or None, engine.clock()
+    execution_id = start(
         engine,
         chosen,
         request.input or {},
@@ -62,6 +62,8 @@ def started(
         task_to_domain=request.task_to_domain,
         awaited=awaited,
     )
+    engine.trace_start(execution_id, "/api/workflow", began, caller.traceparent)
+    return execution_id
 
 
 @routes.post("", **TEXT)
