@@ -92,7 +92,14 @@ class _Tables:
         late.add_metric([], state.late_ms / 1000)
         workers = GaugeMetricFamily("podium_workers", "Processes that give signs of life")
         workers.add_metric([], state.workers)
-        return [running, depth, lag, late, workers]
+        events = GaugeMetricFamily(
+            "podium_event_queue_depth",
+            f"Messages to be acted on (inbox) and events to be sent (outbox), up to {gauges.COUNTED}",
+            labels=["queue"],
+        )
+        for name, count in state.events.items():
+            events.add_metric([name], count)
+        return [running, depth, lag, late, workers, events]
 
 
 class Measured:

@@ -26,12 +26,17 @@ def test_metrics_count_calls_by_route_and_tasks_by_queue(api: Api) -> None:
     api.register(workflow("one", simple("scan")))
     execution = api.start("one")
     api.execution(execution)
+    api.start("one")
+    api.update(api.poll("scan"))
 
     found = _outside(api, "/metrics").text
 
     assert 'podium_task_queue_depth{queue="scan"} 1.0' in found
     assert 'podium_workflow_open{status="RUNNING"} 1.0' in found
     assert 'route="/api/workflow/{workflow_id}"' in found
+    assert "podium_workflow_start_total 2.0" in found
+    assert 'podium_task_update_total{status="COMPLETED"} 1.0' in found
+    assert 'podium_event_queue_depth{queue="inbox"} 0.0' in found
     assert execution not in found
 
 

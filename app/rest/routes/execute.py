@@ -55,7 +55,7 @@ async def execute(
     """Start an execution and wait until it ends, waits for somebody, or one of some tasks has ended."""
     del consistency  # what is answered has been committed in any case
     chosen = None if request.workflow_def is not None else version
-    execution_id = await run(started, here.engine, caller, request, name=name, version=chosen, awaited=True)
+    execution_id = await run(started, here, caller, request, name=name, version=chosen, awaited=True)
     stand, late = await until_reached(here, execution_id, waitForSeconds or 10, _refs(waitUntilTaskRef))
     answer = await run(signal_response, here.engine, stand, returnStrategy, requestId or new_id(), late)
     return Json(answer)
@@ -72,7 +72,7 @@ async def execute_as_api(
 ) -> Response:
     """Start an execution with the body as its input, wait for its end, and answer its output alone."""
     request = StartWorkflowRequest(name=name, version=version, input=input)
-    execution_id = await run(started, here.engine, caller, request, awaited=True)
+    execution_id = await run(started, here, caller, request, awaited=True)
     stand, _late = await until_reached(here, execution_id, waitForSeconds or 10)
     told = await run(workflow_run, here.engine, stand.row)
     headers = {"X-Workflow-Id": execution_id, "X-Workflow-Status": str(told["status"])}

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from app.operations import outside, query
 from app.operations.conductor import get_task, get_workflow, handed_out_document
-from app.operations.outside import HandedOut, ResultStatus, TaskResult
+from app.operations.outside import HandedOut, ResultStatus, TaskResult, Updated
 from app.rest.answers import NOTHING, OR_NOTHING, TEXT, PollData, Task, TaskLog, Workflow, answers
 from app.rest.bodies import ExecLog, InPath, OptionalText, TaskResultBody
 from app.rest.context import Context, EngineHere, Here, run
@@ -76,20 +76,26 @@ async def poll(
 
 
 @routes.post("", **TEXT)
-def update(engine: EngineHere, result: TaskResultBody) -> Response:
+def update(here: Here, result: TaskResultBody) -> Response:
     """Take a worker's result; answers the id of the task."""
-    outside.update(engine, result_of(result))
+    _taken(here, result_of(result))
     return Text(result.task_id)
 
 
 @routes.post("/update-v2", **answers(Task), **OR_NOTHING)
-def update_and_poll(engine: EngineHere, result: TaskResultBody) -> Response:
+def update_and_poll(here: Here, result: TaskResultBody) -> Response:
     """Take a worker's result, and hand it the next task of the same queue; 204 when there is none."""
-    updated = outside.update(engine, result_of(result))
+    engine, updated = here.engine, _taken(here, result_of(result))
     if not updated.ended:
         return nothing(204)
     found = outside.hand_out(engine, updated.queue, result.worker_id or _ANONYMOUS)
     return Json(_handed_out(engine, found[0])) if found else nothing(204)
+
+
+def _taken(here: Context, result: TaskResult) -> Updated:
+    updated = outside.update(here.engine, result)
+    here.metrics.updates.labels(result.status).inc()
+    return updated
 
 
 async def _all_handed_out(engine: Engine, found: list[HandedOut]) -> list[dict[str, Any]]:

@@ -16,19 +16,18 @@ from app.rest.bodies import (
     OptionalText,
     StartWorkflowRequest,
 )
-from app.rest.context import CallerHere, EngineHere
+from app.rest.context import CallerHere, Context, EngineHere, Here
 from app.rest.errors import Refused
 from app.rest.replies import Json, Text
 from app.rest.route import router
 from app.rest.routes.metadata import workflow_of
-from app.runtime.engine import Engine
 from workflows.model import IdempotencyStrategy
 
 routes = router("workflow", "/workflow")
 
 
 def started(
-    engine: Engine,
+    here: Context,
     caller: Caller,
     request: StartWorkflowRequest,
     *,
@@ -41,6 +40,7 @@ def started(
     Raises:
         Refused: it names nothing.
     """
+    engine = here.engine
     definition = None if request.workflow_def is None else workflow_of(request.workflow_def)
     chosen = name or request.name or (definition.name if definition else None)
     if chosen is None:
@@ -62,19 +62,20 @@ def started(
         task_to_domain=request.task_to_domain,
         awaited=awaited,
     )
+    here.metrics.started.inc()
     engine.trace_start(execution_id, "/api/workflow", began, caller.traceparent)
     return execution_id
 
 
 @routes.post("", **TEXT)
-def start_workflow(engine: EngineHere, caller: CallerHere, request: StartWorkflowRequest) -> Response:
+def start_workflow(here: Here, caller: CallerHere, request: StartWorkflowRequest) -> Response:
     """Start an execution; answers its id as text."""
-    return Text(started(engine, caller, request))
+    return Text(started(here, caller, request))
 
 
 @routes.post("/{name}", **TEXT)
 def start_by_name(
-    engine: EngineHere,
+    here: Here,
     caller: CallerHere,
     name: InPath,
     input: Annotated[dict[str, Any] | None, Body()] = None,  # Conductor's name
@@ -86,7 +87,7 @@ def start_by_name(
     request = StartWorkflowRequest(
         name=name, version=version, correlation_id=correlationId, priority=priority, input=input
     )
-    return Text(started(engine, caller, request))
+    return Text(started(here, caller, request))
 
 
 @routes.get("/{workflow_id}/status", **answers(Status))
