@@ -61,6 +61,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_API_ADDRESS": "0.0.0.0",
         "PODIUM_API_THREADS": "4",
         "PODIUM_API_TOKEN_SECONDS": "60",
+        "PODIUM_TRACES_URL": "http://127.0.0.1:4318/v1/traces",
         "PODIUM_FLOWER_PORT": "8000",
         "PODIUM_FLOWER_ADDRESS": "0.0.0.0",
         "PODIUM_FLOWER_AUTHORIZE": "shop.access:may",
