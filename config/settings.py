@@ -1,7 +1,7 @@
 """Podium's settings: one frozen object, read once from the environment.
 
 Every field is one variable, `PODIUM_` and the field's name in capitals. `PODIUM_ENV_*` and `PODIUM_SECRET_*`
-belong to the workflows (`${env.…}`, `${secrets.…}`) and are left alone; any other name is refused, so that a
+belong to the workflows (`${workflow.env.…}`, `${workflow.secrets.…}`) and are left alone; any other name is refused, so that a
 misspelt variable fails loudly and not by being ignored.
 """
 
@@ -97,6 +97,7 @@ _BROKER = _about(_text, "Broker: redis://, rediss://, sentinel:// or amqp://. No
 _BACKEND = _about(_text, "Celery's result backend, for forks. Not set: a Redis broker's own database.")
 _DATABASE = _about(_text, "postgresql://… or sqlite:///… Not set: podium.db in the state directory.")
 _IMPORTS = _about(_names, "Modules with your Celery tasks, separated by commas.")
+_SECRETS = _about(Path, "Directory of files, each a secret of its name. Not set: PODIUM_SECRET_<NAME> alone.")
 _PAYLOAD = _about(_whole, "Largest input or output of a task, as JSON.", 1024)
 _SEGMENT = _about(_whole, "Most steps in one chain that is sent to the broker.", 1)
 _IN_PLACE = _about(_seconds, "How long one message may go on with next steps.", 0)
@@ -151,6 +152,7 @@ class Settings:
     result_backend: str | None = field(default=None, metadata=_BACKEND)
     database_url: str | None = field(default=None, metadata=_DATABASE)
     imports: tuple[str, ...] = field(default=("tasks",), metadata=_IMPORTS)
+    secrets_dir: Path | None = field(default=None, metadata=_SECRETS)
     payload_limit_bytes: int = field(default=1024**2, metadata=_PAYLOAD)
     segment_length: int = field(default=16, metadata=_SEGMENT)
     in_place_seconds: float = field(default=0.25, metadata=_IN_PLACE)

@@ -87,11 +87,12 @@ class CeleryWorkers:
         except Retry as error:
             return Failed(_reason(error.exc) if isinstance(error.exc, Exception) else str(error))
         except Exception as error:  # the edge of a step: it becomes a recorded failure
+            # A traceback may hold what the task was given.
             logger.info(
                 "%s failed: %s",
                 name,
-                error,
-                exc_info=True,
+                error if attempt.hide is None else attempt.hide(str(error)),
+                exc_info=attempt.hide is None,
                 extra={"event": "task_failed", "ref": attempt.ref},
             )
             return Failed(_reason(error))

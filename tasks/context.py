@@ -61,7 +61,8 @@ class TaskContext:
 
     def log(self, message: str, level: str = "INFO") -> None:
         """Write a line to the task's log, to be seen at once in `podium show` and Flower."""
-        self._write(self._attempt, level.upper(), message)
+        hide = self._attempt.hide
+        self._write(self._attempt, level.upper(), message if hide is None else hide(message))
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -108,6 +109,9 @@ class _TaskLogger(logging.LoggerAdapter[logging.Logger]):
         if self.isEnabledFor(level):
             text = str(msg) % args if args else str(msg)
             self._context.log(text, logging.getLevelName(level))
+            hide = self._context._attempt.hide
+            if hide is not None:
+                msg, args = hide(text), ()
         super().log(level, msg, *args, **kwargs)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

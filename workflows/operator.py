@@ -238,6 +238,8 @@ class Operator:
     slow: ClassVar[bool] = False
     """It may take seconds, because it waits for somebody else: it runs on workers only, never while somebody waits
     for the answer of a call."""
+    uses_secrets: ClassVar[bool] = False
+    """Its input may name secrets: it hands it to a service and to nobody else."""
     contains: ClassVar[Literal["cases", "branches", "loop"]] = "cases"
     """How `children` run: one of them (`Branch`), all side by side (`Fan`), or one again and again (`Repeat`)."""
     ends_segment: ClassVar[bool] = False

@@ -19,6 +19,7 @@ from workflows.errors import DuplicateReference
 from workflows.expressions import Template
 from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Operator, Spec, is_operator, operator_of
+from workflows.secrets import Place, places
 
 Path = tuple[int, ...]
 
@@ -49,6 +50,8 @@ class Node:
     """A limit of its task definition says how many attempts may run, or start in a time."""
     loops: tuple[str, ...]
     """References of the loops around it, outermost first."""
+    secrets: tuple[Place, ...] = ()
+    """Where its input names secrets, whose values it gets when it runs."""
     children: dict[str, Container] = field(default_factory=dict)
     after: Next = None  # type: ignore[assignment]  # set when the whole tree is there
     joins: tuple[Node, ...] = ()
@@ -260,6 +263,9 @@ class Program:
             instant=instant,
             limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
+            secrets=tuple(places((known.input_template if known else {}) | task.input_parameters))
+            if operator is None or operator.uses_secrets
+            else (),
         )
 
     def _tie_join(self, join: Node) -> None:

@@ -115,8 +115,9 @@ def handed_out_document(engine: Engine, task: HandedOut) -> Document:
         "workflowType": task.origin.name,
         "correlationId": task.origin.correlation_id,
         "workflowPriority": row.priority,
-        "inputData": orjson.loads(row.input),
+        "inputData": task.input,
         "outputData": _object(orjson.loads(row.output) if row.output else {}),
+        "runtimeMetadata": task.runtime,
     }
 
 

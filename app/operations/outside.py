@@ -15,6 +15,7 @@ from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
+from app.runtime.secrets import Hide, SecretNotFound
 from app.runtime.settle import Settlement, outside_queue
 from app.store import executions, logs, outside, tasks
 from app.store.outside import Origin
@@ -22,6 +23,7 @@ from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
 from workflows.operator import Done, Failed
 from workflows.program import Node
+from workflows.secrets import hider
 from workflows.status import TaskStatus, WorkflowStatus
 
 
@@ -41,6 +43,10 @@ class HandedOut:
     row: TaskRow
     origin: Origin
     node: Node
+    input: dict[str, Any]
+    """With the values of its secrets."""
+    runtime: dict[str, str]
+    """What its task definition's `runtimeMetadata` names: secrets and variables of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +94,26 @@ def hand_out(engine: Engine, queue: str, worker: str, count: int = 1) -> list[Ha
 
     work_ran: list[bool] = []
     rows, origins = engine.store.transact_once(work)
-    return [_handed_out(engine, row, origins[row.workflow_id]) for row in rows]
+    found = [_handed_out(engine, row, origins[row.workflow_id]) for row in rows]
+    return [task for task in found if task is not None]
 
 
-def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut:
+def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut | None:
     node = engine.programs.get(origin.program_id).node(row.ref)
     total = node.definition.total_timeout_seconds * 1000
     if total and (row.due_at is None or row.first_scheduled + total < row.due_at):
         # The statement does not know it: few tasks have one.
         until = row.first_scheduled + total
         engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
-    return HandedOut(row, origin, node)
+    given = orjson.loads(row.input)
+    try:
+        if node.secrets:
+            given, _ = engine.secrets.reveal(node, given)
+        runtime = {name: engine.secrets.runtime_value(name) for name in node.definition.runtime_metadata}
+    except SecretNotFound as error:
+        update(engine, TaskResult(row.id, ResultStatus.FAILED_WITH_TERMINAL_ERROR, reason=str(error)))
+        return None
+    return HandedOut(row, origin, node, given, runtime)
 
 
 def update(engine: Engine, result: TaskResult) -> Updated:
@@ -155,13 +170,29 @@ def _update(
     if row is None:
         raise TaskIdNotFound(result.task_id)
     queue = outside_queue(row.type, row.domain)
-    _write_logs(settlement, row, result.logs)
     execution = _execution(engine, session, row)
+    hide = _hider(engine, execution, row)
+    _write_logs(settlement, row, [hide(line) for line in result.logs])
     ended = execution is None or WorkflowStatus(execution.row(session).status).terminal
     if TaskStatus(row.status).terminal or execution is None or ended:
         return Updated(queue, ended=True)
-    apply_result(settlement, execution, row, replace(result, output=output))
+    reason = None if result.reason is None else hide(result.reason)
+    apply_result(settlement, execution, row, replace(result, output=hide(output), reason=reason))
     return Updated(queue, ended=result.status is not ResultStatus.IN_PROGRESS)
+
+
+def _hider(engine: Engine, execution: Execution | None, row: TaskRow) -> Hide:
+    """What hides the values of the secrets that a task was handed out with."""
+    node = None if execution is None else execution.program.nodes.get(row.ref)
+    if node is None or not (node.secrets or node.definition.runtime_metadata):
+        return lambda value: value
+    try:
+        _, hide = engine.secrets.reveal(node, {})
+        values = [engine.secrets.runtime_value(name) for name in node.definition.runtime_metadata]
+    except SecretNotFound:
+        return lambda value: value
+    also = hider(values)
+    return lambda value: also(hide(value))
 
 
 def apply_result(settlement: Settlement, execution: Execution, row: TaskRow, result: TaskResult) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class TaskCompletion:
     """`ports.Completion` of a held attempt."""
 
-    __slots__ = ("_engine", "_hand", "_held", "_kept", "_session", "_settled", "moves")
+    __slots__ = ("_engine", "_hand", "_held", "_kept", "_session", "_settled", "hide", "moves")
 
     def __init__(self, engine: Engine, hand: Hand, held: Held) -> None:
         self._engine, self._hand, self._held = engine, hand, held
@@ -33,6 +33,8 @@ class TaskCompletion:
         self._settled: Moves | None = None
         self.moves: Moves | None = None
         """What follows, once it is committed."""
+        self.hide: Callable[[Any], Any] | None = None
+        """Hides the values of secrets in the output."""
 
     def begin(self, connection: Any) -> None:
         if self._session is not None:
@@ -54,6 +56,8 @@ class TaskCompletion:
     def settle(self, output: Any) -> None:
         assert self._session is not None
         held = self._held
+        if self.hide is not None:
+            output = self.hide(output)
         self._kept = held.execution.kept()
         settlement = Settlement(self._engine, self._session, self._hand, self._engine.clock())
         outcome = settlement.checked(held.execution, held.node, held.path, Done(output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import time
@@ -20,6 +21,7 @@ from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
 from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Traces, Workers
 from app.runtime.programs import Programs
+from app.runtime.secrets import Secrets, hidden
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
 from app.runtime.views import step_of
@@ -69,6 +71,7 @@ class Engine:
         self.events = events
         self.clock = clock
         self.programs = Programs(store)
+        self.secrets = Secrets(settings)
         self.payload_limit = settings.payload_limit_bytes
         self.timing = Timing(int(settings.resend_seconds * 1000), int(settings.resend_seconds * 1000))
         self.believed: dict[tuple[str, int | None], Program] = {}
@@ -222,6 +225,16 @@ class Engine:
 
     def perform(self, held: Held, completion: TaskCompletion) -> Outcome:
         """Run the work of a claimed step: an operator's decision, or a worker task. Never raises."""
+        if not held.node.secrets:
+            return self._perform(held, completion)
+        try:
+            given, hide = self.secrets.reveal(held.node, held.input)
+        except PodiumError as error:
+            return Failed(str(error), terminal=True)
+        completion.hide = hide
+        return hidden(self._perform(dataclasses.replace(held, input=given), completion), hide)
+
+    def _perform(self, held: Held, completion: TaskCompletion) -> Outcome:
         node = held.node
         if node.operator is not None:
             try:
@@ -230,7 +243,13 @@ class Engine:
             except PodiumError as error:
                 return Failed(f"{node.kind} {node.ref}: {error}", terminal=True)
             except Exception as error:  # an operator's fault must not stop the worker
-                logger.exception("operator %s failed", node.kind, extra={"event": "operator_error"})
+                logger.error(
+                    "operator %s failed: %s",
+                    node.kind,
+                    type(error).__name__,
+                    exc_info=not node.secrets,
+                    extra={"event": "operator_error"},
+                )
                 return Failed(f"{node.kind} {node.ref}: {type(error).__name__}: {error}", terminal=True)
         attempt = self.attempt_of(held, completion)
         if self.traces is None:
@@ -264,6 +283,7 @@ class Engine:
             output=orjson.loads(row.output) if row.output else None,
             polls=row.polls,
             completion=completion,
+            hide=None if completion is None else completion.hide,
         )
 
     def _correlation_id(self, execution: Execution) -> str | None:

@@ -73,6 +73,8 @@ class Attempt:
     polls: int = 1
     """How often this attempt was handed out; more than 1 after `in_progress`."""
     completion: Completion | None = None
+    hide: Callable[[Any], Any] | None = None
+    """Hides the values of the secrets that it was given, in texts and in JSON. None: it has none."""
 
 
 class Workers(Protocol):

@@ -109,6 +109,7 @@ class Http(Operator):
     spec = HttpSpec
     repeatable = False
     slow = True
+    uses_secrets = True
     examples = (
         Example(
             "a JSON response",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -10,8 +11,9 @@ from workflows.errors import ExpressionError
 from workflows.expressions import Template
 from workflows.jsonpaths import ANY_ROOT
 from workflows.model import TaskDef, WorkflowDef
-from workflows.operator import Finding
+from workflows.operator import Finding, is_operator, operator_of
 from workflows.paths import join_path
+from workflows.secrets import NAME
 from workflows.validation.flow import Fact, Flow, Site
 
 FindTaskDef = Callable[[str], TaskDef | None]
@@ -65,6 +67,7 @@ TASK_FIELDS = frozenset(
 )
 """What `${ref.…}` may read."""
 TASK_ID = "CPEWFTASK_ID"
+_SECRETS = re.compile(r"\$\{\s*(?:\$\.)?workflow(?:\.|\[['\"])secrets\b")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -80,8 +83,11 @@ def check_references(
     for site in flow.sites:
         for path, text in task_texts(site, find_task_def):
             yield from _check_text(flow, path, text, site)
+            yield from _check_secrets(site, path, text)
     for path, text in _strings(definition.output_parameters, "outputParameters"):
         yield from _check_text(flow, path, text, None)
+        if _SECRETS.search(text):
+            yield _stored(path, "The output of an execution")
 
 
 def task_texts(site: Site, find_task_def: FindTaskDef | None) -> Iterator[tuple[str, str]]:
@@ -150,6 +156,25 @@ def check_field(path: str, root: str, field: str | None) -> Iterator[Finding]:
         message += "the workflow." if root == "workflow" else "a task."
         fix = f"{nearest(field, fields)}Most often it is {root}.output or {root}.input."
         yield Finding(path, message, fix, "warning", "unknown-field-read")
+
+
+def _check_secrets(site: Site, path: str, text: str) -> Iterator[Finding]:
+    if not _SECRETS.search(text):
+        return
+    kind = site.task.type
+    if is_operator(kind) and not operator_of(kind).uses_secrets:
+        yield _stored(path, f"What a {kind} is given")
+    elif not path.startswith((f"{site.path}.inputParameters", f"{site.path}.taskDefinition.inputTemplate")):
+        yield _stored(path, "This")
+    elif len(NAME.findall(text)) < len(_SECRETS.findall(text)):
+        message = "A secret is named in a way that is not known when the definition is registered."
+        yield Finding(path, message, "Write ${workflow.secrets.NAME}.", "error", "malformed-secret")
+
+
+def _stored(path: str, what: str) -> Finding:
+    message = f"{what} is stored, and a secret must not be."
+    fix = "Give it to the worker task or the HTTP task that uses it."
+    return Finding(path, message, fix, "error", "secret-would-be-stored")
 
 
 def _check_output(flow: Flow, path: str, ref: str) -> Iterator[Finding]:

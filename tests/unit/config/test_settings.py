@@ -52,6 +52,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_EVENT_KAFKA_SERVERS": "kafka:9092",
         "PODIUM_EVENT_NATS_URL": "nats://nats:4222",
         "PODIUM_EVENT_RETENTION_SECONDS": "86400",
+        "PODIUM_SECRETS_DIR": "/run/secrets",
         "PODIUM_RETENTION_SECONDS": "2592000",
         "PODIUM_RETENTION_ARCHIVE": "true",
         "PODIUM_ARCHIVE_URL": "s3://kept/podium",
