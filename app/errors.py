@@ -173,6 +173,17 @@ class KeyNotFound(OperationError):
         super().__init__(f"no API key has the id {key_id!r}; 'podium keys list' shows them")
 
 
+class SecretNotFound(OperationError):
+    """A step needs a secret that the process that runs it has no value of."""
+
+    def __init__(self, name: str, file: object) -> None:
+        self.name = name
+        where = f"or the file {file}" if file else "or PODIUM_SECRETS_DIR and a file of that name in it"
+        super().__init__(
+            f"there is no secret {name!r} here: set PODIUM_SECRET_{name}, {where}, for every worker and API"
+        )
+
+
 class InvalidInput(OperationError):
     """An argument has the wrong shape, type or size."""
 

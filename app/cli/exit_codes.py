@@ -45,6 +45,7 @@ ERRORS = {
     "WorkflowNotFound": NOT_FOUND,
     "ExecutionNotFound": NOT_FOUND,
     "KeyNotFound": NOT_FOUND,
+    "SecretNotFound": NOT_FOUND,
     "TaskNotFound": NOT_FOUND,
     "HandlerNotFound": NOT_FOUND,
     "ScheduleNotFound": NOT_FOUND,

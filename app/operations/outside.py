@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 
-from app.errors import ExecutionNotFound, InvalidInput, TaskIdNotFound
+from app.errors import ExecutionNotFound, InvalidInput, SecretNotFound, TaskIdNotFound
 from app.runtime import retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
-from app.runtime.secrets import Hide, SecretNotFound
+from app.runtime.secrets import Hide
 from app.runtime.settle import Settlement, outside_queue
 from app.store import executions, logs, outside, tasks
 from app.store.outside import Origin

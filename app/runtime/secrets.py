@@ -5,30 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from app.errors import SecretNotFound
 from config.settings import Settings
 from workflows import secrets
-from workflows.errors import PodiumError
 from workflows.operator import Done, Failed, Outcome
 from workflows.program import Node
 
 PREFIX = "PODIUM_SECRET_"
 Hide = Callable[[Any], Any]
-
-
-class SecretNotFound(PodiumError):
-    """A step needs a secret that this process has no value of."""
-
-    def __init__(self, name: str, folder: Path | None) -> None:
-        self.name = name
-        file = (
-            f", or the file {folder / name}" if folder else ", or PODIUM_SECRETS_DIR and a file of that name"
-        )
-        super().__init__(
-            f"there is no secret {name!r} here: set {PREFIX}{name}{file}, for every worker and API"
-        )
 
 
 class Secrets:
@@ -51,7 +37,7 @@ class Secrets:
             except (OSError, UnicodeDecodeError):
                 found = None
         if found is None:
-            raise SecretNotFound(name, self._folder)
+            raise SecretNotFound(name, self._folder and self._folder / name)
         return found
 
     def runtime_value(self, name: str) -> str:
