@@ -19,6 +19,7 @@ from workflows.errors import DuplicateReference
 from workflows.expressions import Template
 from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Operator, Spec, is_operator, operator_of
+from workflows.schemas import Check, check_of
 from workflows.secrets import Place, places
 
 Path = tuple[int, ...]
@@ -50,6 +51,9 @@ class Node:
     """A limit of its task definition says how many attempts may run, or start in a time."""
     loops: tuple[str, ...]
     """References of the loops around it, outermost first."""
+    fits_input: Check | None = None
+    """What its input is held against before it begins; None: nothing."""
+    fits_output: Check | None = None
     secrets: tuple[Place, ...] = ()
     """Where its input names secrets, whose values it gets when it runs."""
     children: dict[str, Container] = field(default_factory=dict)
@@ -130,6 +134,8 @@ class Program:
         "compensates",
         "definition",
         "dynamic",
+        "fits_input",
+        "fits_output",
         "id",
         "loose",
         "nodes",
@@ -164,6 +170,8 @@ class Program:
             else None
         )
         """What `rateLimitConfig` counts executions by; None: they are not limited."""
+        self.fits_input = check_of(definition.input_schema, definition.enforce_schema)
+        self.fits_output = check_of(definition.output_schema, definition.enforce_schema)
         self.permissive = any(node.task.permissive for node in self.nodes.values())
         self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
         """Whether an execution of it may leave something to undo."""
@@ -263,6 +271,8 @@ class Program:
             instant=instant,
             limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
+            fits_input=check_of(definition.input_schema, definition.enforce_schema),
+            fits_output=check_of(definition.output_schema, definition.enforce_schema),
             secrets=tuple(places((known.input_template if known else {}) | task.input_parameters))
             if operator is None or operator.uses_secrets
             else (),

@@ -39,7 +39,15 @@ def reached(settlement: Settlement, execution: Execution) -> None:
     if execution.program.permissive:
         reason = _permitted_failures(settlement, execution)
         status = WorkflowStatus.FAILED if reason else status
-    _end(settlement, execution, status, reason, _output(settlement, execution, None), paused=False)
+    output = _output(settlement, execution, None)
+    if reason is None and execution.program.fits_output is not None:
+        problem = execution.program.fits_output.problem(output)
+        if problem:
+            status, reason = (
+                WorkflowStatus.FAILED,
+                f"the output of {execution.program.definition.name} {problem}",
+            )
+    _end(settlement, execution, status, reason, output, paused=False)
 
 
 def failed(

@@ -342,6 +342,8 @@ class Engine:
         if defaults := definition.input_template:
             given = defaults | {k: v for k, v in given.items() if v is not None or k not in defaults}
         problem = too_large(given, self.payload_limit)
+        if problem is None and new.program.fits_input is not None:
+            problem = new.program.fits_input.problem(given)
         # What is owed is not dropped because there is much of it.
         if problem and new.compensates is None:
             raise InvalidInput(f"the input of {definition.name} {problem}")

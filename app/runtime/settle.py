@@ -201,6 +201,8 @@ class Settlement:
             outcome = Done(loop_output(self.session, execution, node, path, outcome.output))
         if isinstance(outcome, Done | Branch | Fan | Finish):
             problem = too_large(outcome.output, self.engine.payload_limit)
+            if problem is None and node.fits_output is not None and isinstance(outcome, Done):
+                problem = node.fits_output.problem(outcome.output or {})
             if problem:
                 return Failed(f"the output of {node.ref} {problem}", terminal=True)
         if isinstance(outcome, Done) and outcome.variables:
@@ -418,8 +420,12 @@ class Settlement:
             row = row._replace(attempt=before.attempt + 1, retried_id=before.id)
         problem = too_large(given, self.engine.payload_limit)
         if problem:
+            row = row._replace(input="{}")
+        elif node.fits_input is not None:
+            problem = node.fits_input.problem(given)
+        if problem:
             why = Failed(f"the input of {node.ref} {problem}", terminal=True)
-            self._fail_reached(execution, node, path, row._replace(input="{}"), why)
+            self._fail_reached(execution, node, path, row, why)
         elif node.rewriter is not None:
             self._rewrite(execution, node, path, row, given, before)
         else:
@@ -563,7 +569,7 @@ class Settlement:
             self.moves.sends.append(Send(self.engine.order(execution), fork, path, branches=True))
 
     def _sendable(self, head: Node) -> bool:
-        if head.task.start_delay or head.limited:
+        if head.task.start_delay or head.limited or head.fits_input is not None:
             return False
         return not self.is_outside(head)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from workflows.errors import InvalidDefinition
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Finding
+from workflows.schemas import check_schemas
 from workflows.validation.compensation import check_compensations, compensations, placed
 from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
 from workflows.validation.flow import Flow, walk
@@ -70,6 +71,10 @@ def _findings(
     # A JOIN's own check can't see the tasks around it; where both say something, the one that can is heard.
     places = {finding.path for finding in joins}
     yield from check_definition(definition)
+    yield from check_schemas(definition)
+    for site in flow.sites:
+        if site.task.task_definition is not None:
+            yield from check_schemas(site.task.task_definition, f"{site.path}.taskDefinition")
     yield from (finding for finding in check_tasks(flow) if finding.path not in places)
     yield from joins
     yield from check_references(definition, flow, find_task_def)
