@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import jsonschema
 import orjson
-from jsonschema.exceptions import SchemaError, best_match
+from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from workflows.model import SchemaDef, SchemaType, TaskDef, WorkflowDef
-from workflows.operator import Finding
+from workflows.model import SchemaDef, SchemaType
 
 Json = Any
 _LONGEST = 300
@@ -52,24 +50,3 @@ def check_of(schema: SchemaDef | None, enforced: bool) -> Check | None:
     if schema is None or not enforced or not schema.data or schema.type not in (None, SchemaType.JSON):
         return None
     return Check(schema.data)
-
-
-def check_schemas(definition: WorkflowDef | TaskDef, path: str = "") -> Iterator[Finding]:
-    """Findings about the schemas of a definition; `path`: where it stands."""
-    for field, schema in (
-        ("inputSchema", definition.input_schema),
-        ("outputSchema", definition.output_schema),
-    ):
-        if schema is None:
-            continue
-        where = f"{path}.{field}" if path else field
-        if schema.type not in (None, SchemaType.JSON) or not schema.data:
-            what = "It has no data" if schema.type in (None, SchemaType.JSON) else f"It is {schema.type}"
-            message = f"{what}: it is kept, and nothing is checked by it."
-            yield Finding(where, message, "Write a JSON Schema into data.", "warning", "schema-not-checked")
-            continue
-        try:
-            validator_for(schema.data, default=jsonschema.Draft202012Validator).check_schema(schema.data)
-        except SchemaError as error:
-            message = f"It is no JSON Schema at {error.json_path}: {error.message[:_LONGEST]}"
-            yield Finding(f"{where}.data", message, "Correct the schema.", "error", "malformed-schema")

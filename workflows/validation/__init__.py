@@ -12,13 +12,13 @@ from dataclasses import replace
 from workflows.errors import InvalidDefinition
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Finding
-from workflows.schemas import check_schemas
 from workflows.validation.compensation import check_compensations, compensations, placed
 from workflows.validation.fields import check_definition, check_tasks, check_unknown_fields
 from workflows.validation.flow import Flow, walk
 from workflows.validation.joins import check_joins
 from workflows.validation.recursion import check_recursion, inline_definition, registered_with
 from workflows.validation.references import check_references
+from workflows.validation.schemas import check_schemas
 
 __all__ = ["require_valid", "validate"]
 
