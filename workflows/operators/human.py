@@ -14,9 +14,9 @@ class Human(Operator):
     """Wait for a person.
 
     What it does:
-        It waits until somebody completes or fails the task: by its id, by its reference or by a signal. What
-        they give becomes its output. No process is held meanwhile. A task definition of its name may set a
-        time limit.
+        It waits until somebody completes or fails the task, by its id or by its reference; a signal ends
+        only a WAIT. What they give becomes its output. No process is held meanwhile. A task definition of its
+        name may set a time limit.
 
     When to use it:
         For a decision, a check or a correction that only a person can make. WAIT without a time does the same;
