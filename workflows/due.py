@@ -93,6 +93,15 @@ def due(program: Program, progress: Progress, *, retry: bool = False) -> list[Du
     return walk.found
 
 
+def its_turn_has_come(progress: Progress, node: Node, path: Path) -> bool:
+    """Whether all before it in its list has ended: what is passed over on request is so before its turn."""
+    within, owner = node.container, node.container.owner
+    if owner is not None and (owner.ref, path[: owner.depth]) not in progress:
+        return False
+    before = Container(within.kind, owner, within.label, within.nodes[: node.index])
+    return _Walk(progress, retry=True).ended(before, path)
+
+
 class _Walk:
     def __init__(self, progress: Progress, retry: bool) -> None:
         self.found: list[Due] = []

@@ -294,6 +294,10 @@ class Operator:
         """Static checks of this task's own fields beyond what `spec` says. Paths are relative to the task."""
         return iter(())
 
+    def turn(self, given: Mapping[str, Any], iteration: int) -> dict[str, Any]:
+        """What a loop puts out while an iteration (the first is 1) runs. given: the loop's input."""
+        return {"iteration": iteration}
+
     def run(self, step: Step) -> Outcome:
         """Decide. Pure but for what the type is there to do (HTTP); must not block longer than its own limits."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import ExecutionNotFound, InvalidInput, SecretNotFound, TaskIdNotFound
+from app.errors import ExecutionNotFound, InvalidInput, SecretNotFound, TaskIdNotFound, WrongState
 from app.runtime import retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
@@ -122,6 +122,7 @@ def update(engine: Engine, result: TaskResult) -> Updated:
     Raises:
         TaskIdNotFound: no such task.
         InvalidInput: the output is no JSON, or what is kept of an unfinished task is too large.
+        WrongState: the task ends with others (a loop, a fork, its JOIN), not by hand.
     """
     if result.callback_after < 0:
         raise InvalidInput("callbackAfterSeconds must not be negative")
@@ -200,12 +201,28 @@ def apply_result(settlement: Settlement, execution: Execution, row: TaskRow, res
 
     Raises:
         InvalidInput: what is kept of an unfinished task is too large.
+        WrongState: the task ends with others, not by hand.
     """
     given = result.output if result.output is not None else orjson.loads(row.output) if row.output else {}
     if result.status is ResultStatus.IN_PROGRESS:
         _go_on_later(settlement, execution, row, result, given)
     else:
+        require_endable(execution, row)
         settlement.outcome_of_open(execution, row, _outcome(result, given))
+
+
+def require_endable(execution: Execution, row: TaskRow) -> None:
+    """Refuse to end by hand what ends with others: they would go on with nobody to wait for them.
+
+    Raises:
+        WrongState: it is a loop, a fork, or a JOIN that waits for all branches.
+    """
+    node = execution.program.node(row.ref)
+    if node.whole or (node.operator is not None and node.operator.contains in ("loop", "branches")):
+        raise WrongState(
+            f"{row.ref} of execution {execution.id} is a {node.kind}: it ends with the tasks inside of it; "
+            "complete or fail those, or terminate the execution"
+        )
 
 
 def _execution(engine: Engine, session: Session, row: TaskRow) -> Execution | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import InvalidInput, TaskIdNotFound, TaskNotFound, WrongState
 from app.operations.audit import locked_execution, locked_row, recorded
-from app.operations.outside import ResultStatus, TaskResult, apply_result
+from app.operations.outside import ResultStatus, TaskResult, apply_result, require_endable
 from app.operations.values import json_object
 from app.operations.waiting import blocking
 from app.runtime.engine import Engine
@@ -35,7 +35,7 @@ def complete_task(
 
     Raises:
         ExecutionNotFound, TaskNotFound: there is none.
-        WrongState: the task, or the execution, has ended.
+        WrongState: the task, or the execution, has ended; it is a loop, a fork or its JOIN, which end with others.
         InvalidInput: the output is no JSON object.
     """
     _end(
@@ -186,6 +186,7 @@ def _end(
         if WorkflowStatus(status).terminal:
             raise WrongState(f"execution {execution_id} is {status}: its tasks have ended")
         row = open_task(settlement, execution, ref)
+        require_endable(execution, row)
         if not settlement.outcome_of_open(execution, row, outcome):
             raise WrongState(f"task {ref} of execution {execution_id} has just ended")
 

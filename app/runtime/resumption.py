@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import orjson
+
 from app.errors import WrongState
 from app.runtime import arrivals, limits, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed
+from app.runtime.payload import dump
 from app.store import executions, outside, tasks
 from app.store import limits as store_limits
 from app.store.tasks import Position, path_of
@@ -137,13 +140,17 @@ def reopen(
     session, now = settlement.session, settlement.now
     ended = tasks.by_id(session, before.id)
     assert ended is not None
+    assert node.operator is not None
     overdue = retry.deadline(node.definition, now, now, True)
     row = ended._replace(
         id=new_id(),
         attempt=before.attempt + 1,
         status=TaskStatus.IN_PROGRESS,
         iteration=iteration,
-        output=None,
+        # What the body reads of its loop: the iteration, the element.
+        output=dump(node.operator.turn(orjson.loads(ended.input), iteration + 1))
+        if node.operator.contains == "loop"
+        else None,
         reason=None,
         owner=None,
         # Whoever completes a JOIN compares it.

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import WrongState
 from app.runtime import resumption
-from app.runtime.execution import Execution
+from app.runtime.execution import Execution, suffixed
 from app.runtime.resumption import Table, progress_of, table_of
 from app.store import compensations, executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import Position, path_of
-from workflows.due import due, undone_by
+from workflows.due import due, its_turn_has_come, undone_by
 from workflows.program import Node, Path, Program
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -46,11 +46,17 @@ def rerun(
     """Do a task again, with this input if it is given, and all that followed from it; what was removed for that.
 
     Raises:
-        WrongState: what it did is being undone, or a TERMINATE task beside it has ended the execution.
+        WrongState: what it did is being undone, a TERMINATE task beside it has ended the execution, or it was passed
+            over and its turn had not come.
     """
     session, program = settlement.session, _program_of(settlement, row)
     table = table_of(session, row.id)
     target = table[node.ref, path]
+    if target.status == TaskStatus.SKIPPED and not its_turn_has_come(progress_of(table), node, path):
+        raise WrongState(
+            f"task {suffixed(node.ref, path)} of execution {row.id} was passed over before its turn had come: "
+            "retry the execution, or rerun it from a task before that one"
+        )
     undone = undone_by(node, path, table)
     removed = [table.pop(position) for position in undone.removed]
     _require(_obstacle(settlement, row, program, {k: v for k, v in table.items() if v is not target}))

@@ -113,12 +113,18 @@ class Fleet:
                 self._spawn(name)
 
     def ended(self) -> list[str]:
-        """Processes that have ended although nobody killed them."""
-        return [
-            f"{name} has ended with {process.returncode}"
-            for name, process in self._processes.items()
-            if name not in self._due and process.poll() is not None
-        ]
+        """Processes that have ended although nobody killed them, or theirs.
+
+        A worker whose pool process is killed while it comes up ends: that is Celery's way. It is started again, as a
+        supervisor would.
+        """
+        found = [n for n, p in self._processes.items() if n not in self._due and p.poll() is not None]
+        for name in KILLED:
+            if name in found:
+                found.remove(name)
+                self.kills[f"{name.split()[0]} that ended by itself as it came up"] += 1
+                self._due[name] = time.monotonic()
+        return [f"{name} has ended with {self._processes[name].returncode}" for name in found]
 
     def measure(self) -> None:
         """Take a sample of each process's memory."""

@@ -12,7 +12,7 @@ from tests.properties.reference import Path, lists_in
 from tests.runtime.harness import Call, Harness
 
 Json = Any
-_SUCCESSFUL = ("COMPLETED", "COMPLETED_WITH_ERRORS")
+_SUCCESSFUL = ("COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED")
 _LIVE = ("SCHEDULED", "IN_PROGRESS")
 
 
@@ -28,13 +28,19 @@ class _Place:
 
 
 class Watch:
-    """Looks at the tables again and again, and remembers what had ended when it last looked."""
+    """Looks at the tables again and again, and remembers what had ended when it last looked.
 
-    def __init__(self, harness: Harness, workflows: dict[str, Json]) -> None:
+    operated: people control the executions: they are paused, done again, and tasks ended by hand or passed over.
+    """
+
+    def __init__(self, harness: Harness, workflows: dict[str, Json], operated: bool = False) -> None:
         self._harness = harness
+        self._operated = operated
         self._places = {name: dict(_places(d["tasks"], None)) for name, d in workflows.items()}
         self._ended: dict[str, TaskRow] = {}
         self._called: set[str] = set()
+        self.unordered: set[str] = set()
+        """Executions in which somebody has ended by hand what waits for others, or chooses: no order is left."""
         self.violations: list[str] = []
         harness.on_call = self._at_call
 
@@ -47,7 +53,11 @@ class Watch:
             found += self._has_a_reason(row, rows, executions, in_flight)
         for execution in executions.values():
             own = {(r.ref, path_of(r.path)): r for r in rows if r.workflow_id == execution.id}
-            found += _Order(self._places[execution.name], own).check()
+            before = {(r.ref, path_of(r.path)) for r in rows if r.workflow_id == execution.id and _ended(r)}
+            if execution.id not in self.unordered:
+                found += _Order(
+                    self._places[execution.name], own, before if self._operated else set()
+                ).check()
             found += self._goes_on(execution, [r for r in own.values() if r.status in _LIVE])
         return found
 
@@ -59,7 +69,7 @@ class Watch:
             position = (row.workflow_id, row.ref, row.path)
             if position in done:
                 yield f"{row.ref} {row.path} has another attempt after it has completed"
-            if row.status in _SUCCESSFUL:
+            if row.status in _SUCCESSFUL and not (self._operated and row.retried):
                 done.add(position)
             if row.status in _LIVE:
                 continue
@@ -74,7 +84,14 @@ class Watch:
         if attempt.task_id in self._called:
             self.violations.append(f"{attempt.ref} #{attempt.attempt} runs for the second time")
         self._called.add(attempt.task_id)
-        row = next(row for row in rows if row.id == attempt.task_id)
+        found = [row for row in rows if row.id == attempt.task_id]
+        if self._operated:
+            # Ended by hand, or removed, it may be meanwhile: then its result is not written.
+            found = [row for row in found if row.status in _LIVE]
+            rows = [row for row in rows if not (row.status in _SUCCESSFUL and row.retried)]
+        if self._operated and not found:
+            return
+        (row,) = found
         # Cancelled it may be: the execution can end between the claim and the work.
         if row.status in ("SCHEDULED", *_SUCCESSFUL):
             self.violations.append(f"{attempt.ref} runs and is {row.status}")
@@ -91,7 +108,7 @@ class Watch:
         executions: dict[str, WorkflowRow],
         in_flight: set[tuple[str, str]],
     ) -> Iterator[str]:
-        if row.status not in _LIVE:
+        if row.status not in _LIVE or executions[row.workflow_id].status == "PAUSED":
             return
         text = f"{row.ref} {row.path} #{row.attempt} is {row.status}"
         if row.status == "SCHEDULED":
@@ -103,7 +120,7 @@ class Watch:
                 yield f"{text}, its worker lives, and nobody works on it"
         elif row.type == "SUB_WORKFLOW":
             child = executions.get(row.sub_workflow_id or "")
-            if child is None or child.status != "RUNNING":
+            if child is None or child.status not in ("RUNNING", "PAUSED"):
                 yield f"{text} and its child is {child and child.status}"
         elif row.type == "DO_WHILE":
             inside = f"{row.path}{row.iteration + 1:08d}"
@@ -118,7 +135,7 @@ class Watch:
     def _goes_on(self, execution: WorkflowRow, live: list[TaskRow]) -> Iterator[str]:
         if execution.status == "RUNNING" and not live:
             yield f"{execution.name} is RUNNING and none of its tasks is open"
-        if execution.status != "RUNNING" and live:
+        if execution.status not in ("RUNNING", "PAUSED") and live:
             yield f"{execution.name} is {execution.status} and {[row.ref for row in live]} are open"
 
 
@@ -128,10 +145,14 @@ class _Order:
 
     places: dict[str, _Place]
     rows: dict[tuple[str, Path], TaskRow]
+    before: set[tuple[str, Path]]
+    """Where an attempt has ended: what is tried again although others have followed from it (a sub-workflow that
+    was done again, a task that was permitted to fail) has no order any more."""
 
     def check(self) -> Iterator[str]:
         for (ref, path), row in self.rows.items():
-            if not self._may_exist(self.places[ref], path):
+            # What people pass over is so before its turn.
+            if row.status != "SKIPPED" and not self._may_exist(self.places[ref], path):
                 yield f"{ref} {path} has begun ({row.status}) before what it follows had ended"
             if row.type == "JOIN" and row.status in _SUCCESSFUL:
                 for waited in self.places[ref].task["joinOn"]:
@@ -154,6 +175,9 @@ class _Order:
         row = self.rows.get((task["taskReferenceName"], path))
         if row is None:
             return False
+        again = task["type"] == "SUB_WORKFLOW" or bool(task.get("permissive"))
+        if again and (row.ref, path) in self.before:
+            return True
         return row.status in _SUCCESSFUL or (row.status.startswith("FAILED") and bool(task.get("permissive")))
 
     def _over(self, task: Json, path: Path) -> bool:
@@ -161,9 +185,16 @@ class _Order:
         ended = self._row_ended(task, path)
         if not ended or task["type"] != "SWITCH":
             return ended
-        label = self.rows[task["taskReferenceName"], path].label or ""
+        row = self.rows[task["taskReferenceName"], path]
+        if row.status == "SKIPPED":
+            return True
+        label = row.label or ""
         case = task["decisionCases"].get(label.removeprefix("decisionCases."), task.get("defaultCase", []))
         return not case or self._over(case[-1], path)
+
+
+def _ended(row: TaskRow) -> bool:
+    return row.status not in _LIVE
 
 
 def _places(tasks: list[Json], owner: Json | None) -> Iterator[tuple[str, _Place]]:

@@ -50,6 +50,7 @@ class Protocol(RuleBasedStateMachine):
 
     store: Store
     drawn: st.SearchStrategy[Drawn] = documents(SMALL)
+    operated = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,19 +62,20 @@ class Protocol(RuleBasedStateMachine):
         self.started: dict[str, Result] = {}
         self.given: Any = None
         self.harness: Harness
+        self.drawn_now: Drawn
         self.expected: Result
 
     @initialize(data=st.data(), shape=shapes, terminable=st.sampled_from([False, False, False, True]))
     def begin(self, data: Any, shape: Shape, terminable: bool) -> None:
         self.terminable = terminable
-        drawn = data.draw(self.drawn)
+        drawn = self.drawn_now = data.draw(self.drawn)
         try:
             self.expected = interpret(drawn.workflows, "main", drawn.given)
         except Undetermined:
             assume(False)
         self.harness = Harness(self.store, shape)
         self.harness.register(drawn.document)
-        self.watch = Watch(self.harness, drawn.workflows)
+        self.watch = Watch(self.harness, drawn.workflows, self.operated)
         self.given = drawn.given
         self.start()
 
@@ -185,10 +187,18 @@ class Protocol(RuleBasedStateMachine):
                 self._move(delivery, times=1000)
         if self.broken:
             return
-        self.harness.drain()
+        self.settle()
         self._require(self.watch.check(set()))
-        for execution_id, expected in self.started.items():
+        for execution_id, expected in self.determined():
             self._require(differences(self.harness, execution_id, expected, faults=True))
+
+    def determined(self) -> list[tuple[str, Result]]:
+        """Executions of which it is said how they end."""
+        return list(self.started.items())
+
+    def settle(self) -> None:
+        """Let everything end."""
+        self.harness.drain()
 
     # how
 
@@ -222,7 +232,7 @@ class Protocol(RuleBasedStateMachine):
             owner, message = delivery.owner.id, delivery.message.id
             self._guarded(lambda: lost_message(self.harness.engine, owner, message))
 
-    def _guarded(self, act: Any, but: type[Exception] | tuple[()] = ()) -> Any:
+    def _guarded(self, act: Any, but: type[Exception] | tuple[type[Exception], ...] = ()) -> Any:
         try:
             return act()
         except Exception as error:

@@ -166,9 +166,7 @@ class DoWhile(Operator):
             )
 
     def run(self, step: Step) -> Outcome:
-        items = step.input.get("_items")
-        # As in Conductor, a single value is a list of one.
-        items = items if items is None or isinstance(items, list) else [items]
+        items = _items_of(step.input)
         so_far = {**(step.output or {}), "iteration": step.iteration, **_item(items, step.iteration)}
         if items is not None and step.iteration >= len(items):
             return Done(so_far)
@@ -180,7 +178,16 @@ class DoWhile(Operator):
             except ScriptError as exc:
                 reason = f"Unable to evaluate condition {condition}, exception {exc}"
                 return Failed(reason, terminal=True, output=so_far)
-        return Repeat(_BODY, {"iteration": step.iteration + 1, **_item(items, step.iteration + 1)})
+        return Repeat(_BODY, self.turn(step.input, step.iteration + 1))
+
+    def turn(self, given: Mapping[str, Any], iteration: int) -> dict[str, Any]:
+        return {"iteration": iteration, **_item(_items_of(given), iteration)}
+
+
+def _items_of(given: Mapping[str, Any]) -> list[Any] | None:
+    items = given.get("_items")
+    # As in Conductor, a single value is a list of one.
+    return items if items is None or isinstance(items, list) else [items]
 
 
 def _item(items: Sequence[Any] | None, iteration: int) -> dict[str, Any]:
