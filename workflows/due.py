@@ -180,7 +180,13 @@ class _Walk:
     def _has_gone_on(self, node: Node, path: Path) -> bool:
         """Whether what follows was reached already: it failed and was permitted to, or is done once more."""
         following = node.after
-        return isinstance(following, Node) and (following.ref, path) in self._progress
+        while isinstance(following, Node):
+            place = self._progress.get((following.ref, path))
+            # What is passed over is so before its turn: it says nothing of what came before it.
+            if place is None or place.status is not TaskStatus.SKIPPED:
+                return place is not None
+            following = following.after
+        return False
 
 
 def _is_loop(node: Node) -> bool:

@@ -21,6 +21,7 @@ from app.runtime.settle import Settlement
 from app.store import definitions, executions, outside, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import path_of, path_text
+from workflows import states
 from workflows.program import Node, Path
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -40,7 +41,7 @@ def pause(engine: Engine, execution_id: str, *, actor: str | None = None, reason
     def work(settlement: Settlement) -> None:
         row = locked_row(settlement, execution_id)
         if row.status != PAUSED:
-            _require_open(row, "paused")
+            _require(row, states.PAUSE)
             executions.set_status(settlement.session, row.id, RUNNING, PAUSED, settlement.now, None)
             limits.release(settlement, row.id)
 
@@ -57,9 +58,8 @@ def resume(engine: Engine, execution_id: str, *, actor: str | None = None, reaso
 
     def work(settlement: Settlement) -> None:
         execution = locked_execution(engine, settlement, execution_id)
-        status, now = execution.row(settlement.session).status, settlement.now
-        if status != PAUSED:
-            raise WrongState(f"execution {execution_id} is {status}, not PAUSED: it can't be resumed")
+        now = settlement.now
+        _require(execution.row(settlement.session), states.RESUME)
         due_at = revival.timeout_at(execution.program, now)
         executions.set_status(settlement.session, execution_id, PAUSED, RUNNING, now, due_at)
         execution.forget_row()
@@ -83,9 +83,8 @@ def terminate(engine: Engine, execution_id: str, reason: str = "", *, actor: str
 
     def work(settlement: Settlement) -> None:
         execution = locked_execution(engine, settlement, execution_id)
-        if not ending.terminated(settlement, execution, reason or "terminated on request"):
-            status = execution.row(settlement.session).status
-            raise WrongState(f"execution {execution_id} is {status}: it has ended and can't be terminated")
+        _require(execution.row(settlement.session), states.TERMINATE)
+        ending.terminated(settlement, execution, reason or "terminated on request")
 
     recorded(engine, "terminate", execution_id, work, actor=actor, reason=reason)
 
@@ -110,9 +109,7 @@ def retry(
 
     def work(settlement: Settlement) -> None:
         row = locked_row(settlement, execution_id)
-        _require_ended(row, "retried")
-        if row.status == WorkflowStatus.COMPLETED:
-            raise WrongState(f"execution {execution_id} is COMPLETED: there is nothing to retry; rerun it")
+        _require(row, states.RETRY)
         revival.retry(settlement, row, children=resume_sub_workflows)
 
     recorded(engine, "retry", execution_id, work, actor=actor, reason=reason)
@@ -149,14 +146,14 @@ def rerun(
     def work(settlement: Settlement) -> Any:
         row = locked_row(settlement, execution_id)
         if task is None:
-            _require_ended(row, "rerun")
+            _require(row, states.RERUN)
             changed = row._replace(correlation_id=correlation_id or row.correlation_id)
             if given is not None:
                 template = _execution(engine, settlement, row).program.definition.input_template
                 changed = changed._replace(input=dump(template | given))
             return _all_anew(engine, settlement, changed)
         owner, found = task_of_execution(settlement.session, row, task)
-        _require_ended(owner, "rerun")
+        _require(owner, states.RERUN)
         execution = _execution(engine, settlement, owner)
         if found is None:
             node, path = position_of(execution, settlement.session, task)
@@ -187,7 +184,7 @@ def restart(
 
     def work(settlement: Settlement) -> Any:
         row = locked_row(settlement, execution_id)
-        _require_ended(row, "restarted")
+        _require(row, states.RESTART)
         definition = _execution(engine, settlement, row).program.definition
         if row.status == WorkflowStatus.COMPLETED and not definition.restartable:
             raise WrongState(f"execution {execution_id} is COMPLETED, and {row.name} is not restartable")
@@ -226,7 +223,7 @@ def skip_task(
 
     def work(settlement: Settlement) -> None:
         execution = locked_execution(engine, settlement, execution_id)
-        _require_open(execution.row(settlement.session), "changed")
+        _require(execution.row(settlement.session), states.CHANGE)
         node, path = _to_be_reached(settlement, execution, ref)
         now = settlement.now
         row = settlement.new_row(execution, node, path, given)._replace(
@@ -259,7 +256,7 @@ def update_variables(
 
     def work(settlement: Settlement) -> Any:
         execution = locked_execution(engine, settlement, execution_id)
-        _require_open(execution.row(settlement.session), "changed")
+        _require(execution.row(settlement.session), states.CHANGE)
         problem = settlement.set_variables(execution, changes)
         if problem:
             raise InvalidInput(f"the variables of execution {execution_id} {problem}")
@@ -280,7 +277,7 @@ def reset_callbacks(
 
     def work(settlement: Settlement) -> Any:
         execution = locked_execution(engine, settlement, execution_id)
-        _require_open(execution.row(settlement.session), "changed")
+        _require(execution.row(settlement.session), states.CHANGE)
         session, now = settlement.session, settlement.now
         due = [
             row
@@ -337,11 +334,7 @@ def _execution(engine: Engine, settlement: Settlement, row: WorkflowRow) -> Exec
     return Execution(row.id, row.run, engine.programs.get(row.program_id, settlement.session), row)
 
 
-def _require_open(row: WorkflowRow, done: str) -> None:
-    if WorkflowStatus(row.status).terminal:
-        raise WrongState(f"execution {row.id} is {row.status}: it has ended and can't be {done}")
-
-
-def _require_ended(row: WorkflowRow, done: str) -> None:
-    if not WorkflowStatus(row.status).terminal:
-        raise WrongState(f"execution {row.id} is {row.status}: it can't be {done} before it has ended")
+def _require(row: WorkflowRow, act: states.Act) -> None:
+    why = states.refusal(act, row.status)
+    if why is not None:
+        raise WrongState(f"execution {row.id} {why}")

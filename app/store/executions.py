@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, inser
 from app.store.statements import Statement
 from app.store.tables import idempotency, workflow
 from app.store.unit_of_work import Session
+from workflows import states
 
 
 class WorkflowRow(NamedTuple):
@@ -53,7 +54,7 @@ def _p(name: str, type_: Any = Text) -> Any:
     return bindparam(name, type_=type_)
 
 
-_OPEN = "status IN ('RUNNING', 'PAUSED')"
+_OPEN = states.among(states.OPEN)
 
 _INSERT = Statement(
     "insert an execution",

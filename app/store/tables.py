@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
+from workflows import states
+from workflows.status import TaskStatus
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -15,7 +18,7 @@ metadata = MetaData(
     }
 )
 
-LIVE = "status IN ('SCHEDULED', 'IN_PROGRESS')"
+LIVE = states.among(status for status in TaskStatus if not status.terminal)
 
 # What an execution was compiled from: a workflow definition and the task definitions of that moment. Never changed.
 program = Table(

@@ -47,6 +47,7 @@ class Watch:
     def check(self, in_flight: set[tuple[str, str]]) -> list[str]:
         """All that does not hold now. in_flight: (worker's id, message's id) of deliveries that have not ended."""
         found, rows = self.violations, self._harness.rows()
+        found += self._harness.transitions.unknown()
         executions = {row.id: row for row in self._harness.executions()}
         found += self._recorded_once(rows)
         for row in rows:
@@ -129,7 +130,8 @@ class Watch:
                 for r in rows
             ):
                 yield f"{text} and nothing goes on in iteration {row.iteration + 1}"
-        elif row.due_at is None:
+        elif row.due_at is None and not (self._operated and row.type == "WAIT"):
+            # Done again with another input it has no time any more, and waits for somebody.
             yield f"{text} and nobody will look at it"
 
     def _goes_on(self, execution: WorkflowRow, live: list[TaskRow]) -> Iterator[str]:

@@ -163,7 +163,9 @@ class Operated(Protocol):
         event(f"done: {name}")
         # Variables stay when tasks are done again, and these then read what a later one has set.
         keeps = name == "rerun from a task" and "SET_VARIABLE" in repr(self.drawn_now.document)
-        if name in CHANGING or keeps:
+        # Above a sub-workflow that is ended the flow may go on: it may be optional.
+        below = name == "terminate" and row.parent_id is not None
+        if name in CHANGING or keeps or below:
             # From here on it is not said how the execution, and those above it, end.
             self.changed.add(self._root(row))
 
@@ -182,6 +184,7 @@ class Operated(Protocol):
             for row in self.harness.open_executions():
                 if row.status == "PAUSED":
                     self._guarded(lambda id=row.id: control.resume(engine, id))
+            self._answer()
             self.harness.drain()
             stopped = [
                 id for id, expected in self.determined() if not self._as_expected(id, expected.statuses)
@@ -190,6 +193,17 @@ class Operated(Protocol):
                 return
             for id in stopped:
                 self._take_up(id)
+
+    def _answer(self) -> None:
+        """Complete what waits for somebody, which may lead to more of that."""
+        while True:
+            while self.harness.wire.queue:
+                self._guarded(lambda: self.harness.deliver(self.harness.wire.take(0), self.harness.alive[0]))
+            waiting = [r for r in self.harness.live() if r.type == "WAIT" and r.due_at is None]
+            if not waiting:
+                return
+            for task in waiting:
+                update(self.harness.engine, TaskResult(task.id, ResultStatus.COMPLETED, {}))
 
     def _as_expected(self, execution_id: str, statuses: set[str]) -> bool:
         return self.harness.execution(execution_id).status in statuses

@@ -24,6 +24,7 @@ from app.store.unit_of_work import Store
 from app.store.workers import WorkerRow
 from config.settings import Settings
 from tasks.step import hand_for, work_on
+from tests.runtime.transitions import Transitions
 from tests.runtime.wire import Message, Wire
 from tests.runtime.work import NAMES, outcome_of
 from workflows.loading import load
@@ -96,6 +97,7 @@ class Harness:
         self.sweeper = Sweeper(self.engine, monotonic=lambda: self.now / 1000)
         self.store.fault = self.point
         self.alive: list[Owner] = []
+        self.transitions = Transitions(self.store.engine)
         self._wipe()
         self.new_worker()
         self.new_worker()
@@ -176,6 +178,7 @@ class Harness:
                 index = pick.randrange(len(self.wire.queue)) if pick else 0
                 self.deliver(self.wire.take(index), self.alive[index % len(self.alive)])
             if not self.open_executions():
+                assert not self.transitions.unknown()
                 return
             if self.now - began > _LONGEST_MS:
                 raise Stuck(f"after {(self.now - began) // 1000} s:\n{self.picture()}")
@@ -208,6 +211,7 @@ class Harness:
         """One execution."""
         row = self.store.read(lambda s: executions.by_id(s, execution_id))
         assert row is not None
+        assert not self.transitions.unknown()
         return row
 
     def rows(self, execution_id: str | None = None) -> list[TaskRow]:
