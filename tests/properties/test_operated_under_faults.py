@@ -13,19 +13,19 @@ from tests.properties.profile import examples
 
 def test_on_sqlite_what_people_take_up_again_ends_as_it_would_have_ended(sqlite_store: Store) -> None:
     machine = operated(sqlite_store, acts=tuple(NEUTRAL))
-    run_state_machine_as_test(machine, settings=examples(100, stateful_step_count=40))
+    run_state_machine_as_test(machine, settings=examples(50, stateful_step_count=40))
 
 
 def test_on_sqlite_nothing_is_stuck_and_nothing_done_twice_whatever_people_do(sqlite_store: Store) -> None:
-    run_state_machine_as_test(operated(sqlite_store), settings=examples(100, stateful_step_count=40))
+    run_state_machine_as_test(operated(sqlite_store), settings=examples(50, stateful_step_count=40))
 
 
 def test_of_one_definition_with_everything_in_it(sqlite_store: Store) -> None:
     machine = operated(sqlite_store, st.just(EVERYTHING))
-    run_state_machine_as_test(machine, settings=examples(60, stateful_step_count=50))
+    run_state_machine_as_test(machine, settings=examples(12, stateful_step_count=40))
 
 
 def test_on_postgresql_nothing_is_stuck_and_nothing_done_twice_whatever_people_do(
     postgres_store: Store,
 ) -> None:
-    run_state_machine_as_test(operated(postgres_store), settings=examples(20, stateful_step_count=40))
+    run_state_machine_as_test(operated(postgres_store), settings=examples(8, stateful_step_count=40))

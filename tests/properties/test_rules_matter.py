@@ -17,7 +17,7 @@ from sqlalchemy import Text, bindparam, update
 from sqlalchemy.sql.elements import ColumnElement
 
 import tasks.step
-from app.runtime import engine, recovery, straight
+from app.runtime import engine, recovery, resumption, straight
 from app.runtime.hand import Hand, Held
 from app.store import tables
 from app.store import tasks as task_statements
@@ -25,10 +25,12 @@ from app.store.statements import Statement
 from app.store.tasks import TaskRow
 from app.store.unit_of_work import TAKEN, Store
 from tests.properties.definitions import Drawn, Taste, documents
-from tests.properties.parts import EVERYTHING, FORKED, ONE, SHORT
+from tests.properties.operated import operated
+from tests.properties.parts import EVERYTHING, FORKED, ONE, SHORT, document, loop, reads, task
 from tests.properties.profile import examples
 from tests.properties.protocol import protocol
 from tests.properties.test_against_reference import ends_as_the_reference_says, shapes
+from workflows.operators.do_while import DoWhile
 
 Patch = pytest.MonkeyPatch
 _ONCE: dict[str, Any] = {
@@ -147,6 +149,40 @@ SHOWN_BY: dict[Callable[[Patch], None], Drawn] = {
 }
 """Definitions in which a search meets the rule soon; for the others: `EVERYTHING`."""
 WITHOUT_FAULTS = [do_not_look_for_open_tasks_at_a_join, tell_no_chord, every_branch_is_part_of_a_chord]
+
+
+def forget_the_element_of_a_loop(patch: Patch) -> None:
+    patch.setattr(DoWhile, "turn", lambda *_: {})
+
+
+def do_nothing_at_a_resume(patch: Patch) -> None:
+    patch.setattr(resumption, "carry_on", lambda *_, **__: 0)
+
+
+_LOOP = document(loop("l", 2, task("a"), reads("b", n="${l.output.iteration}")), task("z"))
+_LINE = document(task("a"), task("b"), task("c"))
+OPERATED: list[tuple[Callable[[Patch], None], Drawn, tuple[str, ...]]] = [
+    (forget_the_element_of_a_loop, _LOOP, ("terminate", "retry")),
+    (do_nothing_at_a_resume, _LINE, ("pause", "resume")),
+]
+
+
+@pytest.mark.parametrize(
+    ("mutate", "drawn", "acts"), OPERATED, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_with_people_in_it_the_protocol_fails_without(
+    mutate: Callable[[Patch], None],
+    drawn: Drawn,
+    acts: tuple[str, ...],
+    sqlite_store: Store,
+    monkeypatch: Patch,
+) -> None:
+    mutate(monkeypatch)
+    settings = examples(_SEARCH, stateful_step_count=40, **_ONCE)
+
+    machine = operated(sqlite_store, st.just(drawn), acts)
+
+    assert finds(lambda: run_state_machine_as_test(machine, settings=settings))
 
 
 def test_with_all_rules_the_same_search_finds_nothing(sqlite_store: Store) -> None:
