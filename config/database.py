@@ -19,6 +19,9 @@ from config.urls import redact, with_psycopg
 
 CONNECT_SECONDS = 3
 BUSY_MILLISECONDS = 15_000
+POOL_SIZE = 20
+"""So many connections are kept open once that many were needed at a time: opening one costs more than what most are
+opened for. A pool process of a worker needs one or two, an API process as many as it has threads."""
 
 
 class DatabaseUrlError(Exception):
@@ -65,7 +68,7 @@ def _sqlite(url: URL) -> sqlalchemy.Engine:
         url,
         isolation_level="AUTOCOMMIT",
         connect_args={"timeout": BUSY_MILLISECONDS / 1000},
-        pool_size=5,
+        pool_size=POOL_SIZE,
         max_overflow=-1,
     )
     sqlalchemy.event.listen(engine, "connect", _prepare_sqlite)
@@ -92,8 +95,8 @@ def _postgresql(url: URL) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(
         url,
         isolation_level="AUTOCOMMIT",
-        pool_size=5,
-        max_overflow=15,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
         pool_timeout=10,
         pool_recycle=1800,
         pool_use_lifo=True,
