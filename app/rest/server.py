@@ -66,6 +66,8 @@ class Server:
             date_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            # Nobody asks where a call comes from.
+            proxy_headers=False,
         )
         self._server = _Uvicorn(config, app.state.podium.hub.close, on_ready)
 
