@@ -177,8 +177,7 @@ def _update(
     ended = execution is None or WorkflowStatus(execution.row(session).status).terminal
     if TaskStatus(row.status).terminal or execution is None or ended:
         return Updated(queue, ended=True)
-    reason = None if result.reason is None else hide(result.reason)
-    apply_result(settlement, execution, row, replace(result, output=hide(output), reason=reason))
+    apply_result(settlement, execution, row, replace(result, output=output))
     return Updated(queue, ended=result.status is not ResultStatus.IN_PROGRESS)
 
 
@@ -197,12 +196,15 @@ def _hider(engine: Engine, execution: Execution | None, row: TaskRow) -> Hide:
 
 
 def apply_result(settlement: Settlement, execution: Execution, row: TaskRow, result: TaskResult) -> None:
-    """Write down what is answered for a task that is open; the output is plain JSON.
+    """Write down what is answered for a task that is open, without the secrets in it; the output is plain JSON.
 
     Raises:
         InvalidInput: what is kept of an unfinished task is too large.
         WrongState: the task ends with others, not by hand.
     """
+    hide = _hider(settlement.engine, execution, row)
+    reason = None if result.reason is None else hide(result.reason)
+    result = replace(result, output=hide(result.output), reason=reason)
     given = result.output if result.output is not None else orjson.loads(row.output) if row.output else {}
     if result.status is ResultStatus.IN_PROGRESS:
         _go_on_later(settlement, execution, row, result, given)
