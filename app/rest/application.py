@@ -136,6 +136,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context.engine.resident = owner
     context.hub.open()
     listener = NewsListener(context.process.app, context.hub.heard)
+    context.hub.hears = listener.connected.is_set
     listener.start()
     writer = asyncio.create_task(_write_polls(context))
     try:

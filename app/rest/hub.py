@@ -1,7 +1,7 @@
 """Who waits in this process: polls for tasks, and calls for executions. Lives in one event loop.
 
 What other processes tell (`tasks/news.py`) wakes them; nobody asks the database on a beat. News may be lost, so each
-queue that is polled is looked at once a second all the same, however many wait for it.
+queue that is polled is looked at now and then all the same, however many wait for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from app.runtime.ports import Topic
 
 Task = TypeVar("Task")
 LOOK_SECONDS = 1.0
-"""A queue that is polled is looked at as often without news of it."""
+"""A queue that is polled is looked at as often while the broker delivers no news."""
+HEARING_LOOK_SECONDS = 4.0
+"""And as often while it does: one piece of news may still be lost."""
 _MOST_LINES = 10_000
 
 
@@ -33,9 +35,9 @@ class Line:
     waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
-    def may_have(self, now: float) -> bool:
+    def may_have(self, now: float, look_seconds: float) -> bool:
         """Whether it is worth a look."""
-        return self.news > self.empty_at or now - self.looked >= LOOK_SECONDS
+        return self.news > self.empty_at or now - self.looked >= look_seconds
 
     def wake_one(self) -> None:
         """Let the first of those who wait have a look."""
@@ -46,16 +48,17 @@ class Line:
                 first.set_result(None)
                 return
 
-    def keep_looking(self, loop: asyncio.AbstractEventLoop) -> None:
+    def keep_looking(self, hub: Hub) -> None:
         """Have one of those who wait look now and then, while somebody waits."""
         if self.timer is None:
-            self.timer = loop.call_later(LOOK_SECONDS, self._look, loop)
+            loop = asyncio.get_running_loop()
+            self.timer = loop.call_later(hub.look_seconds, self._look, hub)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self, hub: Hub) -> None:
         self.timer = None
         if self.waiting:
             self.wake_one()
-            self.keep_looking(loop)
+            self.keep_looking(hub)
 
 
 class Hub:
@@ -66,6 +69,13 @@ class Hub:
         self._watches: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closing = False
+        self.hears: Callable[[], bool] = lambda: False
+        """Whether the broker delivers news at this moment."""
+
+    @property
+    def look_seconds(self) -> float:
+        """How often a queue that is polled is looked at without news of it."""
+        return HEARING_LOOK_SECONDS if self.hears() else LOOK_SECONDS
 
     def open(self) -> None:
         """Belong to the running event loop."""
@@ -111,7 +121,7 @@ class Hub:
         deadline, woken = loop.time() + timeout, False
         while True:
             # Who comes while others wait waits behind them.
-            if woken or (not line.waiting and line.may_have(loop.time())):
+            if woken or (not line.waiting and line.may_have(loop.time(), self.look_seconds)):
                 news, line.looked = line.news, loop.time()
                 found = await look()
                 if len(found) >= count:
@@ -138,7 +148,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         line.waiting[turn] = None
-        line.keep_looking(loop)
+        line.keep_looking(self)
         try:
             await asyncio.wait_for(turn, seconds)
             return True
