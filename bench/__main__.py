@@ -12,9 +12,12 @@ from rich.table import Table
 
 from bench import report
 from bench.measure import Result, Spread, measure, starts_alone
+from bench.podium import PodiumSystem
 from bench.profiling import profile
 from bench.stage import SYSTEMS, prepared
 from bench.systems import BenchError
+from bench.timers import PENDING, measure_timers
+from bench.timers import table as timers_table
 from bench.workloads import WORKLOADS, Workload
 
 ROUNDS = 5
@@ -29,6 +32,7 @@ _SYSTEM = click.Choice(list(SYSTEMS))
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Runs of each.")
 @click.option("--quick", is_flag=True, help="One round of small sizes: shows that it works, no figures.")
 @click.option("--profile", "profiled", type=_WORKLOAD, help="Show where this workload's time goes instead.")
+@click.option("--timers", is_flag=True, help="Measure how late 1,000 timers fire instead.")
 @click.option("--into", type=click.Path(exists=True, path_type=Path), help="Write the tables into this page.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here too.")
 def main(
@@ -37,6 +41,7 @@ def main(
     rounds: int,
     quick: bool,
     profiled: str | None,
+    timers: bool,
     into: Path | None,
     json_file: Path | None,
 ) -> None:
@@ -46,6 +51,7 @@ def main(
     python -m bench                                  everything, 15 minutes on an idle machine
     python -m bench --only fork --rounds 3           one workload
     python -m bench --profile sequential --on sqlite where a step's time goes
+    python -m bench --timers                         how late a WAIT and a retry of a second are
     """
     console, progress = Console(width=None if sys.stdout.isatty() else report.WIDTH), Console(stderr=True)
     chosen = [_BY_NAME[name] for name in (only or _BY_NAME)]
@@ -57,6 +63,13 @@ def main(
         if profiled is not None:
             for table in profile(_BY_NAME[profiled], on[0] if on else "sqlite"):
                 console.print(table)
+            return
+        if timers:
+            names = [n for n in (on or SYSTEMS) if issubclass(SYSTEMS[n], PodiumSystem)]
+            found_late = measure_timers(names, 50 if quick else PENDING, progress.print)
+            for name, value in machine.items():
+                console.print(f"{name:<10} {value}", highlight=False, soft_wrap=True)
+            console.print(timers_table(found_late))
             return
         results, alone = _measure(on or tuple(SYSTEMS), workloads, 1 if quick else rounds, quick, progress)
     except BenchError as error:

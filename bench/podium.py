@@ -30,6 +30,28 @@ class PodiumSystem(System):
         self._database = create_engine(self.settings)
         self._connection = self._database.raw_connection()
 
+    def register_timers(
+        self, definitions: Sequence[dict[str, Any]], task_defs: Sequence[dict[str, Any]]
+    ) -> None:
+        """Register what `bench/timers.py` starts."""
+        self._podium.register({"workflows": list(definitions), "taskDefs": list(task_defs)})
+
+    def start_many(self, name: str, count: int, pace: int = 0) -> None:
+        """Start executions one after the other, so many in a second (0: as fast as one process can)."""
+        began = time.perf_counter()
+        for number in range(count):
+            if pace:
+                time.sleep(max(0.0, began + number / pace - time.perf_counter()))
+            self._podium.start(name)
+
+    def numbers(self, query: str) -> list[int]:
+        """The first column of a query."""
+        cursor: Any = self._connection.cursor()
+        try:
+            return [int(row[0]) for row in cursor.execute(query).fetchall()]
+        finally:
+            cursor.close()
+
     def start(self, workload: Workload) -> None:
         for _ in range(workload.executions):
             self._podium.start(workload.name)

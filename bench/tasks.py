@@ -9,9 +9,11 @@ from pathlib import Path
 from celery import shared_task
 
 from bench.counter import VARIABLE, Tally
+from tasks.context import podium_context
 
 NOOP = "bench.noop"
 SLEEP = "bench.sleep"
+SECOND = "bench.second"
 SLEEP_SECONDS = 0.1
 
 _tally = Tally(Path(os.environ.get(VARIABLE, ".")))
@@ -27,4 +29,13 @@ def noop() -> None:
 def sleep() -> None:
     """Wait for 100 ms, as a call of another service would."""
     time.sleep(SLEEP_SECONDS)
+    _tally.count()
+
+
+@shared_task(name=SECOND)  # type: ignore[untyped-decorator]
+def second() -> None:
+    """Fail at the first attempt."""
+    context = podium_context()
+    if context is not None and context.attempt == 0:
+        raise RuntimeError("the first attempt fails")
     _tally.count()

@@ -6,13 +6,14 @@ No message is needed for a tick, so neither a full queue nor busy workers hold i
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from celery.beat import PersistentScheduler
 
 from app.operations import schedules
 from app.operations.retention import Keeper
-from app.runtime.recovery import Sweeper
+from app.runtime.recovery import BATCH, Sweeper
 from workflows.errors import PodiumError
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no typ
     """Celery's own scheduler, which also does what is due in Podium's tables."""
 
     _sweeper: Sweeper | None = None
+    _swept = 0.0
     _keeper: Keeper | None = None
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -31,11 +33,22 @@ class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no typ
         here = process()
         if self._sweeper is None or self._keeper is None:
             self._sweeper, self._keeper = Sweeper(here.engine), Keeper(here.engine)
+        every, since = here.engine.settings.tick_seconds, here.engine.clock()
+        left = self._swept + every - time.monotonic()
         try:
-            busy = self._sweeper.tick().busy
-            busy = schedules.fire_due(here.engine) >= schedules.BATCH or busy
-            busy = self._keeper.tick() or busy
+            if left > 0:
+                # Woken by a timer: nothing else is this urgent.
+                busy = self._sweeper.timers() >= BATCH
+            else:
+                self._swept, left = time.monotonic(), every
+                busy = self._sweeper.tick().busy
+                busy = schedules.fire_due(here.engine) >= schedules.BATCH or busy
+                busy = self._keeper.tick() or busy
+            due = self._sweeper.next_due(since)
         except PodiumError as error:
             logger.warning("the sweeper could not look: %s", error, extra={"event": "sweep_failed"})
-            busy = False
-        return 0.0 if busy else min(until_next, here.engine.settings.tick_seconds)
+            return min(until_next, every)
+        if busy:
+            return 0.0
+        until_due = every if due is None else max(0.0, (due - here.engine.clock()) / 1000)
+        return min(until_next, max(left, 0.0), until_due)

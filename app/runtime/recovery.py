@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from app.errors import BrokerUnavailable
+from app.errors import BrokerUnavailable, StoreError
 from app.runtime import ending, limits, retry
 from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
@@ -33,6 +33,8 @@ from workflows.status import TaskStatus, WorkflowStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+_AT_ONCE = 20
+"""So many timers share a transaction: a commit for each would cost more than the timer."""
 _LONGEST_RESEND_MS = 600_000
 _NO_BROKER_MS = 2_000
 """Without a broker nothing is sent; what would have been is looked at again after this."""
@@ -78,21 +80,33 @@ class Sweeper:
         """
         now, done = self.engine.clock(), Ticked()
         self._take_back(now)
-        due = self.engine.store.read(lambda s: tasks.due(s, now, BATCH))
-        done.due = len(due)
-        self._reachable = None
-        sends: list[Send | SendHeads] = []
-        for row in due:
-            sends.extend(self._wake(row))
-            if len(sends) >= 50:
-                self.engine.publisher.publish(sends)
-                sends = []
-        self.engine.publisher.publish(sends)
+        done.due = self.timers()
         for execution in self.engine.store.read(lambda s: executions.due(s, now, BATCH)):
             done.timed_out += self._time_out_execution(execution)
         self._look_at_lines(now)
         done.recovered = self._bury_the_dead()
         return done
+
+    def timers(self) -> int:
+        """Act on the tasks that are due now, some in each transaction; how many there were, at most `BATCH`.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        now = self.engine.clock()
+        due = self.engine.store.read(lambda s: tasks.due(s, now, BATCH))
+        self._reachable = None
+        for rows in _batches(due):
+            self.engine.publisher.publish(self._wake(rows))
+        return len(due)
+
+    def next_due(self, since: int) -> int | None:
+        """When a task is due that was not at `since` (milliseconds since the epoch); None: none has a time.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        return self.engine.store.read(lambda s: tasks.next_due(s, since))
 
     def _look_at_lines(self, now: int) -> None:
         """Slots are handed on by whoever frees them; a limit that was raised since frees some by itself."""
@@ -122,26 +136,38 @@ class Sweeper:
         while self.engine.store.transact(work) == _RECALLED:
             pass
 
-    def _wake(self, row: TaskRow) -> list[Send | SendHeads]:
-        """One task whose time has come."""
+    def _wake(self, rows: Sequence[TaskRow]) -> list[Send | SendHeads]:
+        """Tasks whose time has come, in one transaction; where one of them makes trouble, each in its own."""
+        try:
+            return self.engine.settle(Hand(), lambda s: self._wake_all(s, rows)).sends
+        except StoreError:
+            raise
+        except Exception:
+            if len(rows) == 1:
+                raise
+            logger.exception("a batch of timers failed, now one by one", extra={"event": "sweep_failed"})
+            return [send for row in rows for send in self._wake([row])]
 
-        def work(settlement: Settlement) -> None:
-            execution = self.engine.execution(settlement.session, row.workflow_id)
-            if execution is None:
-                tasks.change_due(settlement.session, row.id, None, None)
-                return
-            status = WorkflowStatus(execution.row(settlement.session).status)
-            if status.terminal:
-                _cancel(settlement, row)
-            elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout", "slot"):
-                # The clock stands still; whoever resumes it sets it again.
-                tasks.change_due(settlement.session, row.id, None, row.wake)
-                if row.status == TaskStatus.SCHEDULED and (row.slot or row.wake == "slot"):
-                    limits.release(settlement, row.workflow_id)
-            else:
-                _act(settlement, execution, row, self._broker_answers)
+    def _wake_all(self, settlement: Settlement, rows: Sequence[TaskRow]) -> None:
+        for row in rows:
+            self._wake_one(settlement, row)
 
-        return self.engine.settle(Hand(), work).sends
+    def _wake_one(self, settlement: Settlement, row: TaskRow) -> None:
+        session = settlement.session
+        execution = self.engine.execution(session, row.workflow_id)
+        if execution is None:
+            tasks.change_due(session, row.id, None, None)
+            return
+        status = WorkflowStatus(execution.row(session).status)
+        if status.terminal:
+            _cancel(settlement, row)
+        elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout", "slot"):
+            # The clock stands still; whoever resumes it sets it again.
+            tasks.change_due(session, row.id, None, row.wake)
+            if row.status == TaskStatus.SCHEDULED and (row.slot or row.wake == "slot"):
+                limits.release(settlement, row.workflow_id)
+        else:
+            _act(settlement, execution, row, self._broker_answers)
 
     def _broker_answers(self) -> bool:
         """Asked once in a tick: to find out that it does not may take seconds."""
@@ -198,6 +224,18 @@ class Sweeper:
         for row in rows:
             lost(self.engine, row, WORKER_LOST)
         return len(rows)
+
+
+def _batches(due: Sequence[TaskRow]) -> Iterator[list[TaskRow]]:
+    """Tasks to be acted on in one transaction: of each execution one, so that none sees another's half."""
+    rows: dict[str, TaskRow] = {}
+    for row in due:
+        if len(rows) == _AT_ONCE or row.workflow_id in rows:
+            yield list(rows.values())
+            rows = {}
+        rows[row.workflow_id] = row
+    if rows:
+        yield list(rows.values())
 
 
 def lost_message(engine: Engine, worker_id: str, message_id: str, reason: str = CHILD_LOST) -> int:

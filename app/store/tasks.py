@@ -460,6 +460,11 @@ _DUE = Statement(
     .limit(_p("limit", Integer)),
 )
 
+_NEXT_DUE = Statement(
+    "when the next task is due",
+    select(func.min(task.c.due_at)).where(task.c.due_at.isnot(None), task.c.due_at > _p("now", BigInteger)),
+)
+
 _RESERVE_DUE = Statement(
     "take a due task's turn",
     update(task)
@@ -722,6 +727,12 @@ def unsuccessful(session: Session, workflow_id: str) -> list[TaskRow]:
 
 def due(session: Session, now: int, limit: int) -> list[TaskRow]:
     return [TaskRow._make(row) for row in session.all(_DUE, now=now, limit=limit)]
+
+
+def next_due(session: Session, now: int) -> int | None:
+    """When the next one is due after `now`; None: none is."""
+    row = session.one(_NEXT_DUE, now=now)
+    return None if row is None else row[0]
 
 
 def reserve_due(session: Session, task_id: str, seen: int, due_at: int | None) -> bool:
