@@ -89,7 +89,7 @@ class CeleryPublisher:
         # What chain(*steps).apply_async() does, without its copies of every step: it is on the hot path.
         first, rest = steps[0], [dict(s) for s in reversed(steps[1:])]
         name, amqp = first["task"], self._app.amqp
-        queue = self._queue(name)
+        queue, priority = self._queue(name), first["options"].get("priority")
         message = amqp.as_task_v2(
             uuid(),
             name,
@@ -109,6 +109,7 @@ class CeleryPublisher:
                 message,
                 headers=first["options"]["headers"],
                 queue=queue,
+                **({"priority": priority} if priority else {}),
                 # Redis needs no declaration of a queue; elsewhere an undeclared one loses the message.
                 declare=[] if self._redis else None,
             )

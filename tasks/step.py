@@ -80,7 +80,11 @@ def work_on(engine: Engine, hand: Hand, request: Any, header: dict[str, Any]) ->
         are changed.
     """
     execution = Execution(
-        header["w"], header["r"], engine.programs.get(header["p"]), awaited=header.get("told")
+        header["w"],
+        header["r"],
+        engine.programs.get(header["p"]),
+        awaited=header.get("told"),
+        priority=header.get("pr", 0),
     )
     try:
         if header.get("ask"):

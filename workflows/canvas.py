@@ -40,6 +40,13 @@ class Order:
     each branch asks the JOIN when it ends."""
     awaited: str | None = None
     """Somebody waits for this execution: whoever moves it tells of it under this id."""
+    priority: int = 0
+    """The execution's, 0-99, the most urgent last."""
+
+
+def broker_priority(priority: int) -> int:
+    """A message's priority, 0-9, for an execution's, 0-99."""
+    return priority // 10
 
 
 def celery_name(node: Node) -> str:
@@ -150,8 +157,12 @@ def _signature(order: Order, name: str, what: dict[str, Any], fork: Node | None,
     header: dict[str, Any] = {"w": order.execution_id, "r": order.run, "p": order.program.id, **what}
     if order.awaited is not None:
         header["told"] = order.awaited
+    if order.priority:
+        header["pr"] = order.priority
     if fork is not None:
         header["fork"] = [fork.ref, list(path)]
     # How a step ended is in the table: Celery need store no result, nor a sender wait for one.
-    options = {"headers": {HEADER: header}, "ignore_result": True}
+    options: dict[str, Any] = {"headers": {HEADER: header}, "ignore_result": True}
+    if order.priority:
+        options["priority"] = broker_priority(order.priority)
     return Signature(name, args=(), kwargs={}, options=options, immutable=True)

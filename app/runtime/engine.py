@@ -329,6 +329,7 @@ class Engine:
             self.workers.queue,
             self.publisher.chords,
             execution.awaited,
+            execution.priority,
         )
 
     def new_execution(self, new: NewExecution, execution_id: str, now: int) -> WorkflowRow:

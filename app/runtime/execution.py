@@ -24,7 +24,7 @@ Reader = Callable[[Callable[[Session], Any]], Any]
 class Execution:
     """One execution, as far as this process has had to look at it."""
 
-    __slots__ = ("_fields", "_row", "_views", "awaited", "id", "program", "run")
+    __slots__ = ("_fields", "_row", "_views", "awaited", "id", "priority", "program", "run")
 
     def __init__(
         self,
@@ -33,12 +33,15 @@ class Execution:
         program: Program,
         row: WorkflowRow | None = None,
         awaited: str | None = None,
+        priority: int = 0,
     ) -> None:
         self.id = execution_id
         self.run = run
         self.program = program
         self.awaited = awaited if row is None else row.awaited
         """Somebody waits for it: each change is told under this id. None: nobody is known to."""
+        self.priority = priority if row is None else row.priority
+        """0-99; each message of the execution has it."""
         self._row = row
         self._fields: tuple[WorkflowRow, dict[str, Any]] | None = None
         self._views: dict[tuple[str, Path], dict[str, Any]] = {}

@@ -109,7 +109,7 @@ def _child(settlement: Settlement, parent: Execution, row: TaskRow, start: Start
         input=dict(start.input),
         correlation_id=start.correlation_id or above.correlation_id,
         idempotency_key=start.idempotency_key,
-        priority=start.priority or 0,
+        priority=above.priority if start.priority is None else start.priority,
         parent_id=parent.id if start.wait else None,
         parent_task_id=row.id if start.wait else None,
         task_to_domain=dump(dict(start.task_to_domain)) if start.task_to_domain else above.task_to_domain,

@@ -42,6 +42,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_LEASE_SECONDS": "3",
         "PODIUM_RESEND_SECONDS": "9",
         "PODIUM_TICK_SECONDS": "0.1",
+        "PODIUM_QUEUE_MAX_PRIORITY": "10",
         "PODIUM_SCRIPT_SECONDS": "1",
         "PODIUM_SCRIPT_MEMORY_BYTES": "2097152",
         "PODIUM_LOG_LEVEL": "DEBUG",
