@@ -223,6 +223,7 @@ class Podium:
         idempotency_key: str | None = None,
         idempotency_strategy: IdempotencyStrategy | str = IdempotencyStrategy.RETURN_EXISTING,
         priority: int = 0,
+        task_to_domain: Mapping[str, str] | None = None,
     ) -> Execution:
         """Start an execution: `app.operations.start.start`, which says what each argument means."""
         execution_id = starting.start(
@@ -234,6 +235,7 @@ class Podium:
             idempotency_key=idempotency_key,
             idempotency_strategy=idempotency_strategy,
             priority=priority,
+            task_to_domain=task_to_domain,
         )
         return Execution(self, execution_id)
 

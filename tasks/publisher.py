@@ -17,6 +17,7 @@ from app.errors import BrokerUnavailable
 from app.runtime.ports import Send, SendHeads, Topic
 from config.urls import redact
 from workflows.canvas import HEADER, batch, compile_canvas, segment
+from workflows.domains import queue_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class CeleryPublisher:
         self.chords = _counts_chords(app)
         self._answered = 0.0
         self._silent_until = 0.0
-        self._queues: dict[str, Any] = {}
+        self._queues: dict[tuple[str, str | None], Any] = {}
         self._redis = str(app.conf.broker_url).startswith(("redis", "sentinel"))
 
     def ready(self) -> None:
@@ -83,13 +84,13 @@ class CeleryPublisher:
             canvas = compile_canvas(send.order, send.node, send.path, send.attempt)
             self._canvas(canvas)
         else:
-            self._straight(segment(send.order, send.node, send.path, send.attempt))
+            self._straight(segment(send.order, send.node, send.path, send.attempt), send.domain)
 
-    def _straight(self, steps: list[Signature]) -> None:
+    def _straight(self, steps: list[Signature], domain: str | None = None) -> None:
         # What chain(*steps).apply_async() does, without its copies of every step: it is on the hot path.
         first, rest = steps[0], [dict(s) for s in reversed(steps[1:])]
         name, amqp = first["task"], self._app.amqp
-        queue, priority = self._queue(name), first["options"].get("priority")
+        queue, priority = self._queue(name, domain), first["options"].get("priority")
         message = amqp.as_task_v2(
             uuid(),
             name,
@@ -114,13 +115,15 @@ class CeleryPublisher:
                 declare=[] if self._redis else None,
             )
 
-    def _queue(self, name: str) -> Any:
-        found = self._queues.get(name)
+    def _queue(self, name: str, domain: str | None) -> Any:
+        found = self._queues.get((name, domain))
         if found is None:
             task = self._app.tasks.get(name)
             own = {"queue": task.queue} if task is not None and getattr(task, "queue", None) else {}
             found = self._app.amqp.router.route(own, name)["queue"]
-            self._queues[name] = found
+            if domain is not None:
+                found = self._app.amqp.router.route({"queue": queue_of(found.name, domain)}, name)["queue"]
+            self._queues[name, domain] = found
         return found
 
     def _canvas(self, canvas: Signature) -> None:

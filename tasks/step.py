@@ -85,6 +85,7 @@ def work_on(engine: Engine, hand: Hand, request: Any, header: dict[str, Any]) ->
         engine.programs.get(header["p"]),
         awaited=header.get("told"),
         priority=header.get("pr", 0),
+        routed="d" in header,
     )
     try:
         if header.get("ask"):

@@ -42,6 +42,8 @@ class Order:
     """Somebody waits for this execution: whoever moves it tells of it under this id."""
     priority: int = 0
     """The execution's, 0-99, the most urgent last."""
+    routed: bool = False
+    """It has domains: where a task goes is known when it is its turn, so each message has one step."""
 
 
 def broker_priority(priority: int) -> int:
@@ -159,6 +161,8 @@ def _signature(order: Order, name: str, what: dict[str, Any], fork: Node | None,
         header["told"] = order.awaited
     if order.priority:
         header["pr"] = order.priority
+    if order.routed:
+        header["d"] = 1
     if fork is not None:
         header["fork"] = [fork.ref, list(path)]
     # How a step ended is in the table: Celery need store no result, nor a sender wait for one.

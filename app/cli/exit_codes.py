@@ -36,6 +36,7 @@ ERRORS = {
     "ScriptError": BAD_INPUT,
     "OperatorError": BAD_INPUT,
     "InvalidInput": BAD_INPUT,
+    "DomainError": BAD_INPUT,
     "SettingsError": BAD_INPUT,
     "DatabaseUrlError": BAD_INPUT,
     "FlowerAddressError": BAD_INPUT,

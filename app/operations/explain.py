@@ -14,6 +14,7 @@ from app.store import limits as store_limits
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
+from workflows.domains import queue_of
 from workflows.program import Node, Program
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -109,7 +110,7 @@ def _scheduled(engine: Engine, session: Session, node: Node, row: TaskRow, ref: 
             f"{ref}: retry {row.attempt} of {allowed} in {_span(row.due_at - now)} "
             f"(the last attempt: {row.reason})"
         )
-    queue = engine.workers.queue(node.worker)
+    queue = queue_of(engine.workers.queue(node.worker), row.domain)
     listening = [w for w in workers.alive(session) if queue in orjson.loads(w.queues)]
     if not listening:
         return f"{ref} waits for a worker: no worker listens on queue {queue}"

@@ -16,6 +16,7 @@ from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution, key_holder
 from app.store import executions
 from app.store.unit_of_work import Session
+from workflows.domains import check as check_domains
 from workflows.model import IdempotencyStrategy, WorkflowDef
 from workflows.program import Program
 from workflows.validation import require_valid
@@ -51,10 +52,12 @@ def start(
         InvalidDefinition: `definition` is of no use.
         WorkflowNotFound: no such definition.
         InvalidInput: the input is no JSON object, or too large; priority outside 0-99.
+        DomainError: `task_to_domain` names no domain.
         IdempotencyConflict: the key is taken, and the strategy forbids another.
         BrokerUnavailable, StoreUnavailable: nothing was started.
     """
     given = _checked(input, priority)
+    check_domains(task_to_domain or {})
     if definition is not None:
         require_valid(definition)
     strategy = _strategy(idempotency_strategy)
@@ -125,6 +128,7 @@ def start_within(
         WorkflowNotFound, InvalidInput: as `start`.
     """
     given, engine = _checked(input, priority), settlement.engine
+    check_domains(task_to_domain or {})
     new = NewExecution(
         engine.registered(settlement.session, name, version),
         given,

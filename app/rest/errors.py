@@ -23,6 +23,7 @@ STATUS = {
     "OperatorError": 400,
     "DuplicateReference": 400,
     "InvalidInput": 400,
+    "DomainError": 400,
     "WorkflowNotFound": 404,
     "TaskDefinitionNotFound": 404,
     "ExecutionNotFound": 404,

@@ -25,12 +25,13 @@ from app.runtime.secrets import Secrets, hidden
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
 from app.runtime.views import step_of
-from app.store import definitions, executions, tasks, workers
+from app.store import definitions, executions, outside, tasks, workers
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session, Store
 from config.settings import Settings
 from workflows.canvas import Order, celery_name
+from workflows.domains import queue_of
 from workflows.errors import PodiumError
 from workflows.model import TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Failed, Outcome, Start
@@ -38,6 +39,9 @@ from workflows.program import Node, Path, Program
 from workflows.status import TaskStatus, WorkflowStatus
 
 logger = logging.getLogger(__name__)
+
+ACTIVE_POLLER_MS = 10_000
+"""An outside worker that polled that lately is there."""
 
 Observe = Callable[[str, str, str, float, float, str | None], None]
 
@@ -324,12 +328,13 @@ class Engine:
             execution.id,
             execution.run,
             execution.program,
-            self.settings.segment_length,
+            1 if execution.routed else self.settings.segment_length,
             self.settings.fan_batches,
             self.workers.queue,
             self.publisher.chords,
             execution.awaited,
             execution.priority,
+            execution.routed,
         )
 
     def new_execution(self, new: NewExecution, execution_id: str, now: int) -> WorkflowRow:
@@ -531,6 +536,16 @@ class Engine:
         name = node.worker
         workers = self.workers
         return workers.knows(name) and workers.in_place(name) and workers.queue(name) == hand.queue
+
+    def has_poller(self, session: Session, name: str, domain: str | None) -> bool:
+        """Whether a worker of a domain (None: of none) is there for a worker task."""
+        if self.is_celery_task(session, name):
+            queue = queue_of(self.workers.queue(name), domain)
+            return any(queue in orjson.loads(row.queues) for row in workers.alive(session))
+        since = self.clock() - ACTIVE_POLLER_MS
+        return any(
+            row.domain == (domain or "") and row.polled > since for row in outside.polls(session, name)
+        )
 
     def is_celery_task(self, session: Session, name: str) -> bool:
         """Whether a Celery task of this name is registered here or with a worker that lives."""

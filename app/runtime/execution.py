@@ -24,7 +24,7 @@ Reader = Callable[[Callable[[Session], Any]], Any]
 class Execution:
     """One execution, as far as this process has had to look at it."""
 
-    __slots__ = ("_fields", "_row", "_views", "awaited", "id", "priority", "program", "run")
+    __slots__ = ("_fields", "_row", "_views", "awaited", "id", "priority", "program", "routed", "run")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Execution:
         row: WorkflowRow | None = None,
         awaited: str | None = None,
         priority: int = 0,
+        routed: bool = False,
     ) -> None:
         self.id = execution_id
         self.run = run
@@ -42,6 +43,8 @@ class Execution:
         """Somebody waits for it: each change is told under this id. None: nobody is known to."""
         self.priority = priority if row is None else row.priority
         """0-99; each message of the execution has it."""
+        self.routed = routed if row is None else row.task_to_domain is not None
+        """Its tasks have domains (`taskToDomain`)."""
         self._row = row
         self._fields: tuple[WorkflowRow, dict[str, Any]] | None = None
         self._views: dict[tuple[str, Path], dict[str, Any]] = {}

@@ -134,7 +134,7 @@ def _let_go(settlement: Settlement, key: str, row: TaskRow) -> None:
     if outside:
         given = settlement.offered(execution, node, given)
     if limits.give(session, given) and not outside:
-        settlement.send(execution, node, tasks.path_of(row.path), row.attempt)
+        settlement.send(execution, node, tasks.path_of(row.path), row.attempt, row.domain)
 
 
 # executions

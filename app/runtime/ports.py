@@ -107,6 +107,8 @@ class Send:
     attempt: int = 0
     branches: bool = False
     """Of a fork that has been decided: its branches and not itself."""
+    domain: str | None = None
+    """Whose workers may have it; None: those without a domain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,8 +320,21 @@ def _send_again(
     poll_limit = (node.definition.poll_timeout_seconds or 0) * 1000
     if poll_limit and settlement.now - row.scheduled > poll_limit + node.task.start_delay * 1000:
         seconds = (settlement.now - row.scheduled) // 1000
-        _time_out(settlement, execution, node, row, f"Task poll timed out after {seconds} seconds")
-        return
+        policy = node.definition.timeout_policy
+        reason = (
+            f"Task poll timed out after {seconds} seconds. Poll timeout configured as {poll_limit // 1000} seconds. "
+            f"Timeout policy configured to {policy}"
+        )
+        if policy is not TimeoutPolicy.ALERT_ONLY:
+            _time_out(settlement, execution, node, row, reason)
+            return
+        logger.warning(
+            "%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id}
+        )
+        if row.wake in ("poll", "slot"):
+            # It goes on waiting, without another alert.
+            tasks.change_due(session, row.id, None, row.wake)
+            return
     if node.limited and row.slot is None:
         if row.wake == "slot":
             # The rate may allow another start now.
@@ -406,7 +419,7 @@ def _cancel(settlement: Settlement, row: TaskRow) -> None:
 
 
 def _send(engine: Engine, execution: Execution, node: Node, row: TaskRow) -> Send:
-    return Send(engine.order(execution), node, path_of(row.path), row.attempt)
+    return Send(engine.order(execution), node, path_of(row.path), row.attempt, domain=row.domain)
 
 
 __all__ = ["Sweeper", "Ticked", "hurry_joins", "lost", "lost_message"]

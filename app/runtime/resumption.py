@@ -124,7 +124,8 @@ def _send(settlement: Settlement, execution: Execution, node: Node, path: Path, 
         outside.offer(settlement.session, settlement.offered(execution, node, whole), settlement.now)
         return
     tasks.change_due(settlement.session, row.id, settlement.now + settlement.engine.timing.resend_ms, "send")
-    settlement.send(execution, node, path, row.attempt)
+    whole = tasks.by_id(settlement.session, row.id) if execution.routed else None
+    settlement.send(execution, node, path, row.attempt, whole and whole.domain)
 
 
 def reopen(

@@ -26,6 +26,7 @@ from app.store import executions, tasks
 from app.store.tasks import Position, TaskRow
 from app.store.unit_of_work import Session
 from workflows.canvas import celery_name
+from workflows.domains import domains_of
 from workflows.errors import DuplicateReference
 from workflows.operator import (
     Again,
@@ -356,7 +357,7 @@ class Settlement:
         if self._insert(execution, attempt):
             tasks.mark_retried(self.session, row.id)
             if not (delay or limited or outside):
-                self.send(execution, node, path, attempt.attempt)
+                self.send(execution, node, path, attempt.attempt, attempt.domain)
 
     # what follows
 
@@ -442,7 +443,7 @@ class Settlement:
     ) -> None:
         if node.instant:
             self._decide(execution, node, path, row, given)
-        elif (before or not node.task.start_delay) and self.may_run(node):
+        elif (before or not node.task.start_delay) and self.may_run(node) and not _routed(execution, node):
             self._claim_here(execution, node, path, row, given)
         else:
             self._schedule(execution, node, path, row)
@@ -471,7 +472,8 @@ class Settlement:
             except (DuplicateReference, ValueError) as error:
                 made = Failed(f"{node.ref} can't become what its input says: {error}", terminal=True)
             else:
-                row = row._replace(type=node.kind, name=node.task.name)
+                domain = self.domain_of(execution, node)
+                row = row._replace(type=node.kind, name=node.task.name, domain=domain)
                 self._make_ready(execution, node, path, row, given, before)
                 return
         self._fail_reached(execution, node, path, row, made)
@@ -515,7 +517,7 @@ class Settlement:
         elif outside:
             row = self.offered(execution, node, row)
         if self._insert(execution, row) and not (delay or limited or outside):
-            self.send(execution, node, path, row.attempt)
+            self.send(execution, node, path, row.attempt, row.domain)
 
     def _insert(self, execution: Execution, row: TaskRow) -> bool:
         inserted = tasks.insert_task(self.session, row, execution.run)
@@ -546,7 +548,7 @@ class Settlement:
         heads = [child.nodes[0] for child in fork.children.values() if child.nodes]
         if not heads:
             return
-        alone = [head for head in heads if not self._sendable(head)]
+        alone = [head for head in heads if _routed(execution, head) or not self._sendable(head)]
         rows = []
         for head in heads:
             if head in alone:
@@ -573,8 +575,10 @@ class Settlement:
             return False
         return not self.is_outside(head)
 
-    def send(self, execution: Execution, node: Node, path: Path, attempt: int) -> None:
-        self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt))
+    def send(
+        self, execution: Execution, node: Node, path: Path, attempt: int, domain: str | None = None
+    ) -> None:
+        self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt, domain=domain))
 
     # arrivals
 
@@ -602,7 +606,19 @@ class Settlement:
         self, execution: Execution, node: Node, path: Path, given: dict[str, Any], task_id: str | None = None
     ) -> TaskRow:
         """A SCHEDULED row for a position."""
-        return new_row(execution, node, path, dump(given), self.now, task_id or new_id())
+        row = new_row(execution, node, path, dump(given), self.now, task_id or new_id())
+        return row._replace(domain=self.domain_of(execution, node)) if _routed(execution, node) else row
+
+    def domain_of(self, execution: Execution, node: Node) -> str | None:
+        """The first of a task's domains that has a worker; where none has, the last. None: no domain."""
+        if not _routed(execution, node):
+            return None
+        given = orjson.loads(execution.row(self.session).task_to_domain or "{}")
+        named = domains_of(given, node.task.name)
+        for domain in named:
+            if self.engine.has_poller(self.session, node.worker, domain):
+                return domain
+        return named[-1] if named else None
 
 
 _VARIABLES_LIMIT = 256 * 1024
@@ -612,6 +628,11 @@ LOST = (WORKER_LOST, CHILD_LOST)
 """Reasons of attempts that were lost with their process: the next begins at once."""
 OUTSIDE = "waiting to be completed from outside"
 NO_WORKER = "no worker task of this name; waiting for an outside worker to poll it"
+
+
+def _routed(execution: Execution, node: Node) -> bool:
+    """Whether a domain says who may have the task: operators run anywhere."""
+    return execution.routed and node.operator is None
 
 
 def outside_queue(name: str, domain: str | None) -> str:

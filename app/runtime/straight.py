@@ -85,6 +85,7 @@ def begin(
         or first.limited
         or first.fits_input is not None
         or new.program.rate_limit_key is not None
+        or new.task_to_domain is not None
     ):
         return None
     if first.operator is None and not engine.workers.knows(first.worker):
@@ -126,6 +127,7 @@ def _simple(held: Held, outcome: Outcome) -> bool:
         and not held.node.children
         and held.node.fits_output is None
         and held.row.slot is None
+        and not held.execution.routed
     )
 
 

@@ -17,6 +17,7 @@ from celery.canvas import Signature
 from app.runtime.ports import Topic
 from tasks.publisher import CeleryPublisher
 from workflows.canvas import HEADER
+from workflows.domains import queue_of
 
 Json = dict[str, Any]
 
@@ -108,9 +109,9 @@ class Wire(CeleryPublisher):
             del self._parts[message.group]
             self._put(message.chord, [])
 
-    def _straight(self, steps: list[Signature]) -> None:
+    def _straight(self, steps: list[Signature], domain: str | None = None) -> None:
         first, rest = steps[0], [dict(step) for step in reversed(steps[1:])]
-        self._put(first, rest)
+        self._put(first, rest, domain)
 
     def _canvas(self, canvas: Signature) -> None:
         parts = [list(getattr(part, "tasks", [part])) for part in canvas.tasks]
@@ -124,7 +125,7 @@ class Wire(CeleryPublisher):
                 signatures[-1] = {**signatures[-1], "options": {**signatures[-1]["options"], **told}}
             self._put(signatures[0], signatures[:0:-1])
 
-    def _put(self, step: Mapping[str, Any], rest: list[Json]) -> None:
+    def _put(self, step: Mapping[str, Any], rest: list[Json], domain: str | None = None) -> None:
         self._point("publish")
         options, name = step["options"], step["task"]
         self.queue.append(
@@ -136,6 +137,6 @@ class Wire(CeleryPublisher):
                 chord=options.get("chord"),
                 group=options.get("group_id"),
                 group_index=options.get("group_index"),
-                delivery_info={"routing_key": self._queue_of(name)},
+                delivery_info={"routing_key": queue_of(self._queue_of(name), domain)},
             )
         )

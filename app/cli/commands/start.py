@@ -44,25 +44,47 @@ if TYPE_CHECKING:
     help="What a later start with the same key gets.",
 )
 @click.option("--priority", type=click.IntRange(0, 99), default=0, show_default=True)
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    metavar="TASK=DOMAIN",
+    help="Whose workers may have a task (*: all others); domains separated by commas. May be given several times.",
+)
 @click.option("--follow", is_flag=True, help="Show each step as it ends, until the execution does.")
 @json_option("Print one JSON document; with --follow one line for each change.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, name: str, given: Any, follow: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    name: str,
+    given: Any,
+    domains: tuple[str, ...],
+    follow: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Start an execution of a registered definition.
 
     Prints its id. With --follow the exit code is 0 when it completes and 1 when it ends otherwise; Ctrl-C
     ends the following, not the execution.
     """
+    task_to_domain = dict(_domain(text) for text in domains)
     with connected() as podium:
-        execution = podium.start(name, given, **options)
+        execution = podium.start(name, given, task_to_domain=task_to_domain or None, **options)
         if follow:
             ctx.exit(_follow(execution, as_json))
         if as_json:
             write_json({"workflowId": execution.id})
         else:
             write(execution.id)
+
+
+def _domain(text: str) -> tuple[str, str]:
+    task, sign, domain = text.partition("=")
+    if not (task and sign and domain):
+        raise click.BadParameter(f"{text!r} is no TASK=DOMAIN", param_hint="--domain")
+    return task, domain
 
 
 def _follow(execution: Execution, as_json: bool) -> int:
