@@ -317,24 +317,8 @@ def _send_again(
     broker_answers: Callable[[], bool],
 ) -> None:
     engine, session = settlement.engine, settlement.session
-    poll_limit = (node.definition.poll_timeout_seconds or 0) * 1000
-    if poll_limit and settlement.now - row.scheduled > poll_limit + node.task.start_delay * 1000:
-        seconds = (settlement.now - row.scheduled) // 1000
-        policy = node.definition.timeout_policy
-        reason = (
-            f"Task poll timed out after {seconds} seconds. Poll timeout configured as {poll_limit // 1000} seconds. "
-            f"Timeout policy configured to {policy}"
-        )
-        if policy is not TimeoutPolicy.ALERT_ONLY:
-            _time_out(settlement, execution, node, row, reason)
-            return
-        logger.warning(
-            "%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id}
-        )
-        if row.wake in ("poll", "slot"):
-            # It goes on waiting, without another alert.
-            tasks.change_due(session, row.id, None, row.wake)
-            return
+    if _poll_timed_out(settlement, execution, node, row):
+        return
     if node.limited and row.slot is None:
         if row.wake == "slot":
             # The rate may allow another start now.
@@ -362,6 +346,27 @@ def _send_again(
         hurry_joins(settlement, execution, node, row)
 
 
+def _poll_timed_out(settlement: Settlement, execution: Execution, node: Node, row: TaskRow) -> bool:
+    """Whether nobody has begun a task in its time, and that was all that there is to do."""
+    limit, policy = node.definition.poll_timeout_seconds or 0, node.definition.timeout_policy
+    waited = settlement.now - row.scheduled
+    if not limit or waited <= (limit + node.task.start_delay) * 1000:
+        return False
+    reason = (
+        f"Task poll timed out after {waited // 1000} seconds. Poll timeout configured as {limit} seconds. "
+        f"Timeout policy configured to {policy}"
+    )
+    if policy is not TimeoutPolicy.ALERT_ONLY:
+        _time_out(settlement, execution, node, row, reason)
+        return True
+    logger.warning("%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id})
+    if row.wake in ("poll", "slot"):
+        # It goes on waiting, without another alert.
+        tasks.change_due(settlement.session, row.id, None, row.wake)
+        return True
+    return False
+
+
 def _time_out(
     settlement: Settlement, execution: Execution, node: Node, row: TaskRow, reason: str | None = None
 ) -> None:
@@ -380,10 +385,18 @@ def _time_out(
             f"Task timed out after {(now - started) // 1000} seconds. Timeout configured as "
             f"{definition.timeout_seconds} seconds. Timeout policy configured to {policy}"
         )
-    elif reason is None:
-        limit = definition.response_timeout_seconds * 1000
-        if now - row.updated < limit:
-            tasks.change_due(settlement.session, row.id, row.updated + limit, "timeout")
+    silent_at = row.updated + definition.response_timeout_seconds * 1000
+    if reason is not None and policy is TimeoutPolicy.ALERT_ONLY:
+        logger.warning(
+            "%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id}
+        )
+        reason = None
+        if node.operator is not None:
+            tasks.change_due(settlement.session, row.id, None, "timeout")
+            return
+    if reason is None:
+        if now < silent_at:
+            tasks.change_due(settlement.session, row.id, silent_at, "timeout")
             return
         # Conductor ignores the policy here: an attempt without an answer is retried.
         policy = TimeoutPolicy.RETRY
@@ -391,13 +404,6 @@ def _time_out(
             f"responseTimeout: {definition.response_timeout_seconds} exceeded for the taskId: {row.id} "
             f"with Task Definition: {row.name}"
         )
-    if policy is TimeoutPolicy.ALERT_ONLY:
-        logger.warning(
-            "%s: %s", row.id, reason, extra={"event": "task_timeout", "execution": row.workflow_id}
-        )
-        later = retry.deadline(definition, now, row.first_scheduled, node.operator is not None)
-        tasks.change_due(settlement.session, row.id, later, "timeout")
-        return
     failed = Failed(reason, status=TaskStatus.TIMED_OUT)
     if policy is TimeoutPolicy.RETRY:
         settlement.outcome_of_open(execution, row, failed)
