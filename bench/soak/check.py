@@ -30,11 +30,10 @@ def stopped(database: Engine) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def waiting_people(database: Engine) -> list[str]:
-    """Executions in which a person is waited for."""
-    return [
-        r[0] for r in _all(database, "SELECT workflow_id FROM task WHERE type = 'HUMAN' AND ended IS NULL")
-    ]
+def waiting_people(database: Engine) -> list[tuple[str, str]]:
+    """(execution, reference) of the tasks that wait for a person: a WAIT that was rerun without its duration too."""
+    wanted = "type IN ('HUMAN', 'WAIT') AND ended IS NULL AND due_at IS NULL AND status = 'IN_PROGRESS'"
+    return [(row[0], row[1]) for row in _all(database, f"SELECT workflow_id, ref FROM task WHERE {wanted}")]
 
 
 def problems(database: Engine) -> Iterator[str]:

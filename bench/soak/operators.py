@@ -48,7 +48,7 @@ class Operators:
             "complete": lambda id: signal.complete_task(engine, id, "last"),
             "fail": lambda id: signal.fail_task(engine, id, "last", "by hand", terminal=True),
             "signal": lambda id: signal.signal(engine, id, ResultStatus.COMPLETED, {"ok": True}),
-            "answer": lambda id: signal.complete_task(engine, id, "human", {"ok": True}),
+            "answer": lambda id: self._complete(id, "human"),
         }
 
     def start(self) -> None:
@@ -69,10 +69,13 @@ class Operators:
             name, id = self._pick.choice(list(self._acts)), self._pick.choice(among)
             self._refusable(name, lambda: self._acts[name](id))
 
-    def answer(self, ids: list[str]) -> None:
-        """Have people answer in each of these executions."""
-        for id in ids:
-            self._refusable("answer", functools.partial(self._acts["answer"], id))
+    def answer(self, tasks: list[tuple[str, str]]) -> None:
+        """Have people answer at each of these (execution, reference)."""
+        for id, ref in tasks:
+            self._refusable("answer", functools.partial(self._complete, id, ref))
+
+    def _complete(self, id: str, ref: str) -> None:
+        signal.complete_task(self._podium.engine, id, ref, {"ok": True})
 
     def take_up(self, id: str, status: str) -> None:
         """Have an execution go on, whatever it was stopped by."""
