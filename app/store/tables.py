@@ -240,8 +240,9 @@ Index(
     "task_slot_started_ix",
     task.c.slot,
     task.c.started,
-    postgresql_where=task.c.slot.isnot(None),
-    sqlite_where=task.c.slot.isnot(None),
+    # Not what has not started: SQLite would count the slots that are taken among all that ever were.
+    postgresql_where=text("slot IS NOT NULL AND started IS NOT NULL"),
+    sqlite_where=text("slot IS NOT NULL AND started IS NOT NULL"),
 )
 # timers, retries, timeouts and lost messages that are due
 Index(

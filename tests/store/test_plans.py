@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store import compensations, executions, logs, search, tasks
+from app.store import compensations, executions, limits, logs, search, tasks
 from app.store.statements import Statement
 from app.store.unit_of_work import Store
 
@@ -37,6 +37,13 @@ SERVED = {
     tasks._CANCEL_LIVE: "task_live_ix",
     tasks._LIVE_REFS: "task_live_ix",
     executions._DUE: "workflow_due_at_ix",
+    tasks._NEXT_DUE: "task_due_at_ix",
+    limits._WAITING: "task_line_ix",
+    limits._HELD: "task_slot_ix",
+    limits._NOT_STARTED: "task_slot_ix",
+    limits._LATEST_STARTS: "task_slot_started_ix",
+    limits._RUNNING: "workflow_rate_limit_key_ix",
+    limits._HELD_BACK: "workflow_rate_limit_key_ix",
     compensations._OF: "workflow_compensates_ix",
     compensations._UNDOABLE: "task_position_key",
 }

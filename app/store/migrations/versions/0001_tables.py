@@ -173,7 +173,12 @@ def _task() -> None:
         ["slot"],
         **_partial("slot IS NOT NULL AND status IN ('SCHEDULED', 'IN_PROGRESS')"),
     )
-    op.create_index("task_slot_started_ix", "task", ["slot", "started"], **_partial("slot IS NOT NULL"))
+    op.create_index(
+        "task_slot_started_ix",
+        "task",
+        ["slot", "started"],
+        **_partial("slot IS NOT NULL AND started IS NOT NULL"),
+    )
     op.create_index("task_position_key", "task", ["workflow_id", "ref", "path", "attempt"], unique=True)
     op.create_table(
         "task_log",
