@@ -59,6 +59,15 @@ class TaskContext:
         """The caller's name for the execution, given at its start."""
         return self._attempt.correlation_id()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for this attempt any more: its execution was terminated, or it has timed out.
+
+        Each time one look into the database. A task that takes long asks now and then, and stops: its result is not
+        written in any case.
+        """
+        return self._attempt.cancelled()
+
     def log(self, message: str, level: str = "INFO") -> None:
         """Write a line to the task's log, to be seen at once in `podium show` and Flower."""
         hide = self._attempt.hide

@@ -10,7 +10,7 @@ import sys
 from tests.localcelery.vendors import rabbitmq_binary
 from tests.servers import ServerMissing, postgresql_bin
 
-PROGRAMS = {"chromium": "chromium", "nats-server": "nats-server"}
+PROGRAMS = {"chromium": "chromium"}
 """Packages whose program is on the PATH, wherever they come from."""
 
 

@@ -27,7 +27,7 @@ PROVIDERS: Mapping[str, str] = {
     "redis": "a stream of Redis or Valkey",
 }
 """Where events come from and go to."""
-SINKS: Mapping[str, str] = PROVIDERS
+SINKS: Mapping[str, str] = {**PROVIDERS, "webhook": "a service that takes a POST"}
 """Where events go to."""
 
 

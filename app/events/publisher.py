@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "amqp_queue": "amqp",
     "amqp_exchange": "amqp",
     "redis": "redis_streams",
+    "webhook": "webhook",
 }
 """Which module of this package makes a provider; it is imported at the first use."""
 

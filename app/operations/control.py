@@ -13,7 +13,7 @@ import orjson
 from app.errors import InvalidInput, TaskNotFound, WorkflowNotFound, WrongState
 from app.operations.audit import locked_execution, locked_row, recorded
 from app.operations.values import json_object, position_of, task_of_execution
-from app.runtime import ending, limits, resumption, revival
+from app.runtime import ending, limits, listeners, resumption, revival
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
@@ -44,6 +44,8 @@ def pause(engine: Engine, execution_id: str, *, actor: str | None = None, reason
             _require(row, states.PAUSE)
             executions.set_status(settlement.session, row.id, RUNNING, PAUSED, settlement.now, None)
             limits.release(settlement, row.id)
+            program = engine.programs.get(row.program_id, settlement.session)
+            listeners.tell(settlement, program, row._replace(status=PAUSED), "PAUSED")
 
     recorded(engine, "pause", execution_id, work, actor=actor, reason=reason)
 
@@ -63,6 +65,7 @@ def resume(engine: Engine, execution_id: str, *, actor: str | None = None, reaso
         due_at = revival.timeout_at(execution.program, now)
         executions.set_status(settlement.session, execution_id, PAUSED, RUNNING, now, due_at)
         execution.forget_row()
+        listeners.tell(settlement, execution.program, execution.row(settlement.session), "RESUMED")
         if (key := execution.row(settlement.session).rate_limit_key) is not None:
             settlement.limits.add(("key", key))
         resumption.wind_up(settlement, execution)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.runtime import compensation, limits
+from app.runtime import compensation, limits, listeners
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, too_large
 from app.store import executions, tasks
@@ -185,6 +185,7 @@ def _end(
         _add_output(settlement, this, compensation.OUTPUT, undoing)
         execution.forget_row()
         this = execution.row(session)
+    listeners.tell(settlement, execution.program, this, status)
     if failure_workflow and status in (
         WorkflowStatus.FAILED,
         WorkflowStatus.TIMED_OUT,

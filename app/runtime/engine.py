@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import limits, retry, straight
+from app.runtime import limits, listeners, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
@@ -288,7 +288,12 @@ class Engine:
             polls=row.polls,
             completion=completion,
             hide=None if completion is None else completion.hide,
+            cancelled=functools.partial(self._is_cancelled, row.id, held.claim),
         )
+
+    def _is_cancelled(self, task_id: str, claim: int) -> bool:
+        row = self.store.read(lambda s: tasks.by_id(s, task_id))
+        return row is None or row.claim != claim or TaskStatus(row.status).terminal
 
     def _correlation_id(self, execution: Execution) -> str | None:
         known = execution.known_row()
@@ -396,6 +401,7 @@ class Engine:
         if program.rate_limit_key is not None:
             row = limits.of_start(settlement, program, row)
         executions.insert_workflow(settlement.session, row)
+        listeners.tell(settlement, program, row, "STARTED")
         execution = Execution(row.id, row.run, program, row)
         if not row.rate_limited:
             settlement.begin(execution)

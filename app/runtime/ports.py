@@ -73,6 +73,8 @@ class Attempt:
     polls: int = 1
     """How often this attempt was handed out; more than 1 after `in_progress`."""
     completion: Completion | None = None
+    cancelled: Callable[[], bool] = lambda: False
+    """Looks whether the attempt has lost its task: it timed out, or its execution has ended."""
     hide: Callable[[Any], Any] | None = None
     """Hides the values of the secrets that it was given, in texts and in JSON. None: it has none."""
 

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from app.errors import WrongState
-from app.runtime import resumption
+from app.runtime import listeners, resumption
 from app.runtime.execution import Execution, suffixed
 from app.runtime.resumption import Table, progress_of, table_of
 from app.store import compensations, executions, tasks
@@ -60,7 +60,7 @@ def rerun(
     undone = undone_by(node, path, table)
     removed = [table.pop(position) for position in undone.removed]
     _require(_obstacle(settlement, row, program, {k: v for k, v in table.items() if v is not target}))
-    execution = _reopened(settlement, row)
+    execution = _reopened(settlement, row, "RERAN")
     tasks.delete_positions(session, row.id, [(p.ref, p.path) for p in removed])
     for loop, outer, iteration in undone.reopened:
         resumption.reopen(settlement, execution, loop, outer, table[loop.ref, outer], iteration)
@@ -86,13 +86,15 @@ def restart(settlement: Settlement, row: WorkflowRow) -> None:
             f"what execution {row.id} did is being undone by {undoing.id}: restart it when that has ended"
         )
     tasks.delete_all(session, row.id)
-    settlement.begin(_reopened(settlement, row._replace(created=settlement.now)))
+    settlement.begin(_reopened(settlement, row._replace(created=settlement.now), "RESTARTED"))
     _repair_parents(settlement, row)
 
 
-def _reopened(settlement: Settlement, row: WorkflowRow) -> Execution:
+def _reopened(settlement: Settlement, row: WorkflowRow, change: str = "RETRIED") -> Execution:
     program, now = _program_of(settlement, row), settlement.now
     executions.reopen(settlement.session, row, now, timeout_at(program, now))
+    again = row._replace(status=WorkflowStatus.RUNNING, output=None, reason=None, ended=None, updated=now)
+    listeners.tell(settlement, program, again, change)
     return Execution(row.id, row.run + 1, program)
 
 

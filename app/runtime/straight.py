@@ -14,6 +14,7 @@ from app.runtime import retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, view_of
 from app.runtime.hand import Hand, Held, Moves
+from app.runtime.listeners import listens
 from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
 from app.store import executions, tasks
@@ -85,6 +86,7 @@ def begin(
         or first.limited
         or first.fits_input is not None
         or new.program.rate_limit_key is not None
+        or listens(new.program)
         or new.task_to_domain is not None
     ):
         return None

@@ -50,8 +50,6 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_VISIBILITY_TIMEOUT_SECONDS": "60",
         "PODIUM_EVENT_AMQP_URL": "amqp://events//",
         "PODIUM_EVENT_REDIS_URL": "redis://events/1",
-        "PODIUM_EVENT_KAFKA_SERVERS": "kafka:9092",
-        "PODIUM_EVENT_NATS_URL": "nats://nats:4222",
         "PODIUM_EVENT_RETENTION_SECONDS": "86400",
         "PODIUM_SECRETS_DIR": "/run/secrets",
         "PODIUM_RETENTION_SECONDS": "2592000",
