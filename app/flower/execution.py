@@ -9,7 +9,12 @@ import tornado.web
 from app.flower.actions import offered
 from app.flower.handler import Json, Page, to_json
 from app.operations import outline, query
+from app.operations.diff import diff
+from app.operations.history import history
 from app.runtime.engine import Engine
+
+HISTORY = 200
+"""Transitions that are asked for at a time."""
 
 
 class ExecutionPage(Page):
@@ -68,6 +73,46 @@ class TaskDetails(Json):
         known = self.application.events.state.tasks
         celery_id = next((one for one in (task_id, found.message_id) if one and one in known), None)
         self.send(await self.run(lambda _engine: to_json({"detail": found, "celeryId": celery_id})))
+
+
+class ExecutionHistory(Json):
+    """Every transition of an execution and its tasks, with who made it."""
+
+    async def get(self, execution_id: str) -> None:
+        """`after`: the number of the last one of the page before."""
+        after = self.number("after") or 0
+        await self.answer(lambda engine: history(engine, execution_id, after=after, limit=HISTORY))
+
+
+class ExecutionDifference(Json):
+    """What another execution did otherwise."""
+
+    async def get(self, execution_id: str) -> None:
+        """`with`: the id of the other one.
+
+        Raises:
+            HTTPError: 400, it is not given.
+        """
+        other = self.raw("with")
+        if other is None:
+            raise tornado.web.HTTPError(400, "name the other execution: with=<id>")
+
+        def work(engine: Engine) -> dict[str, Any]:
+            found = diff(engine, execution_id, other.strip())
+            return {
+                "changes": found.changes,
+                "tasks": [
+                    {
+                        "ref": task.ref,
+                        "before": task.before and task.before.status,
+                        "after": task.after and task.after.status,
+                        "changes": task.changes,
+                    }
+                    for task in found.tasks
+                ],
+            }
+
+        await self.answer(work)
 
 
 class ExecutionDownload(Json):

@@ -33,6 +33,8 @@ HANDLERS = [
     _route(r"/execution/([^/]+)", execution.ExecutionPage, "execution"),
     _route(r"/data/execution/([^/]+)", execution.ExecutionState, "execution-state"),
     _route(r"/data/execution/([^/]+)/payload", execution.ExecutionPayload, "execution-payload"),
+    _route(r"/data/execution/([^/]+)/history", execution.ExecutionHistory, "execution-history"),
+    _route(r"/data/execution/([^/]+)/difference", execution.ExecutionDifference, "execution-difference"),
     _route(r"/data/execution/([^/]+)/download", execution.ExecutionDownload, "execution-download"),
     _route(r"/data/execution/([^/]+)/task/([^/]+)", execution.TaskDetails, "task-details"),
     _route(r"/data/graph/([^/]+)", execution.ProgramGraph, "program-graph"),

@@ -53,23 +53,27 @@ def settled(page: Page) -> Page:
     return page
 
 
+def hindrances(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe calls serious or critical in our part of the page; around it is Flower's own."""
+    results = Axe().run(page, context="#podium-page")
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
+        for violation in results.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_no_page_keeps_anybody_out_or_overflows(look: str, new_tab: NewTab, shown: Execution) -> None:
     tab = new_tab(**LOOKS[look])
-    found = []
+    found: list[tuple[str, str, list[str]]] = []
     for path in pages(shown):
         page = settled(tab.open(path))
         dark = page.evaluate("document.documentElement.dataset.bsTheme")
         assert dark == ("dark" if "dark" in look else "light"), path
-        # Around our pages is Flower's own.
-        results = Axe().run(page, context="#podium-page")
-        found += [
-            (path, violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
-            for violation in results.response["violations"]
-            if violation["impact"] in ("serious", "critical")
-        ]
+        found += [(path, *hindrance) for hindrance in hindrances(page)]
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
-            found.append((path, "wider than the window", []))
+            found.append((path, "wider than the window", list[str]()))
     assert found == [], "\n".join(map(str, found))
 
 
@@ -107,6 +111,27 @@ def test_a_loop_shows_the_iteration_that_is_chosen_and_a_sub_workflow_opens_in_p
     expect(page.locator("#panel h2")).to_have_text("again__1")
     page.get_by_role("button", name="Open sub-workflow shown-inner in place").click()
     expect(page.locator(".p-node", has_text="inside")).to_be_visible()
+
+
+def test_the_history_says_who_did_what_and_another_run_is_compared(
+    stack: Stack, new_tab: NewTab, folder: Path
+) -> None:
+    execution, other = failed(stack, folder, times=99), failed(stack, folder, times=99)
+    stack.podium.retry(execution.id, actor="ann", reason="once more")
+    execution.wait(30)
+    tab = new_tab()
+    page = tab.open(f"/execution/{execution.id}")
+
+    page.locator("#history").click()
+    rows = page.locator("#history-rows tbody tr")
+    expect(rows.filter(has_text="once more")).to_contain_text("ann")
+    expect(rows.filter(has_text="attempt 2").last).to_contain_text("failed")
+    page.locator("#compare-with").fill(other.id)
+    page.locator("#compare button").click()
+    expect(page.locator("#difference tbody tr", has_text="attempts")).to_contain_text("broken")
+    expect(page.locator("#difference tbody tr", has_text="attempts")).to_contain_text("2")
+
+    assert hindrances(page) == []
 
 
 def test_the_diagram_is_walked_with_the_keyboard(tab: Tab, shown: Execution) -> None:

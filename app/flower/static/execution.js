@@ -8,6 +8,7 @@ import { at, h, set, write } from "./dom.js";
 import { jsonBlock } from "./json.js";
 import { Iterations, Tasks, fullRef, isOpen } from "./model.js";
 import { Panel } from "./panel.js";
+import { records } from "./records.js";
 import { startForm } from "./start.js";
 import { Timeline } from "./timeline.js";
 import { badge, plainly, span, timeElement } from "./words.js";
@@ -207,6 +208,7 @@ at("fit").addEventListener("click", () => diagram.fit(true));
 set(at("download"), "href", url(["data", "execution", id, "download"]));
 at("legend").replaceChildren(...legend(["COMPLETED", "IN_PROGRESS", "WAITING", "SCHEDULED", "FAILED", "CANCELED"]));
 at("timeline-legend").replaceChildren(h("span", { class: "p-key" }, h("span", { class: "p-time p-swatch", "data-kind": "queue", "data-tone": "queued" }), "in the queue"), h("span", { class: "p-key" }, h("span", { class: "p-time p-swatch", "data-kind": "run", "data-tone": "active" }), "running"));
+records(id);
 refresh = poll(look, trouble);
 setInterval(() => {
   if (picture && !document.hidden && !isOver(parts.get(id).execution)) draw();
