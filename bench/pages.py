@@ -57,7 +57,7 @@ FROM (SELECT n, ms,
              (%(names)s::text[])[1 + n %% 4] AS name,
              CASE WHEN n %% 1000 = 1 THEN 'RUNNING' WHEN n %% 50 = 0 THEN 'FAILED' WHEN n %% 500 = 3 THEN 'TERMINATED'
                   ELSE 'COMPLETED' END AS status
-      FROM (SELECT n, (%(now)s - (%(count)s - n) * 2500)::bigint AS ms FROM generate_series(1, %(count)s) n) numbered) made
+      FROM (SELECT n, %(now)s::bigint - (%(count)s - n)::bigint * 2500 AS ms FROM generate_series(1, %(count)s) n) numbered) made
 """
 _TASKS = """
 INSERT INTO task (id, workflow_id, ref, path, attempt, type, name, status, iteration, input, output, retried, polls, sends,

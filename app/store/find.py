@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Table, bindparam, func, or_, select
+from sqlalchemy import Column, ColumnElement, Table, bindparam, func, literal_column, or_, select, union_all
 
 from app.store.executions import WorkflowRow
 from app.store.statements import Among, Statement
@@ -20,8 +20,8 @@ from app.store.tasks import TaskRow
 from app.store.unit_of_work import Session
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "like"]
-COUNTED = 10_000
-"""A search's result is counted up to this."""
+COUNTED = 1_000
+"""A search's result is counted up to this, or to one more than the page: whoever goes on finds that there is more."""
 _SHAPES = 1_000
 
 
@@ -99,7 +99,8 @@ def _find(
     total = start + len(rows)
     if len(rows) == size or (start and not rows):
         counted = session.one(count, limit=COUNTED, **params)
-        total = max(total, int(counted[0])) if rows and counted else int(counted[0]) if counted else 0
+        number = int(counted[0]) if counted else 0
+        total = max(number, total + (number >= COUNTED)) if rows else number
     return rows, total
 
 
@@ -113,7 +114,7 @@ def _statement(
 ) -> tuple[Statement, Statement]:
     clauses = [_clause(table.c[c.column], c.operator, f"p{n}") for n, c in enumerate(conditions)]
     if text is not None:
-        clauses.append(or_(*[word == bindparam("text") for word in words]))
+        clauses.append(_is_one_of(table, words))
     order = table.c.id.asc() if oldest_first else table.c.id.desc()
     page = select(*[table.c[name] for name in fields]).where(*clauses).order_by(order)
     page = page.limit(bindparam("limit")).offset(bindparam("offset"))
@@ -123,6 +124,21 @@ def _statement(
         Statement(f"{table.name}s with {what}", page),
         Statement(f"how many {table.name}s with {what}", select(func.count()).select_from(some)),
     )
+
+
+def _is_one_of(table: Table, words: Sequence[Column[Any]]) -> ColumnElement[bool]:
+    """One of these columns is `text`; of executions each column's newest `COUNTED`, because an index serves each."""
+    if table is not workflow:
+        return or_(*[word == bindparam("text") for word in words])
+    newest = [
+        select(table.c.id)
+        .where(word == bindparam("text"))
+        .order_by(table.c.id.desc())
+        .limit(literal_column(str(COUNTED)))
+        .subquery()
+        for word in words
+    ]
+    return table.c.id.in_(union_all(*[select(found.c.id) for found in newest]))
 
 
 def _clause(column: Column[Any], operator: Operator, name: str) -> ColumnElement[bool]:

@@ -250,6 +250,7 @@ class Harness:
         with self.store.engine.connect() as connection:
             for table in tables.metadata.sorted_tables:
                 connection.exec_driver_sql(f"DELETE FROM {table.name}")
+        self.transitions.forget()
 
     @contextlib.contextmanager
     def points(self, point: Any) -> Iterator[None]:

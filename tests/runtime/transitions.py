@@ -52,6 +52,11 @@ class Transitions:
             rows = connection.exec_driver_sql("SELECT what, source, target FROM noted")
             return {(row[0], row[1], row[2]) for row in rows}
 
+    def forget(self) -> None:
+        """Begin anew: a database is used for many examples, and one of them may have been meant to go wrong."""
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM noted")
+
     def unknown(self) -> list[str]:
         """Those that the machine of states does not know."""
         return [
