@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from workflows.errors import DuplicateReference
 from workflows.expressions import Template
+from workflows.masking import Mask
 from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Operator, Spec, is_operator, operator_of
 from workflows.schemas import Check, check_of
@@ -138,6 +139,7 @@ class Program:
         "fits_output",
         "id",
         "loose",
+        "mask",
         "nodes",
         "output",
         "permissive",
@@ -172,6 +174,8 @@ class Program:
         """What `rateLimitConfig` counts executions by; None: they are not limited."""
         self.fits_input = check_of(definition.input_schema, definition.enforce_schema)
         self.fits_output = check_of(definition.output_schema, definition.enforce_schema)
+        self.mask = Mask(definition.masked_fields) if definition.masked_fields else None
+        """What readers are not shown; None: they are shown everything."""
         self.permissive = any(node.task.permissive for node in self.nodes.values())
         self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
         """Whether an execution of it may leave something to undo."""

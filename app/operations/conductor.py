@@ -43,7 +43,7 @@ def get_workflow(engine: Engine, execution_id: str, include_tasks: bool = True) 
 def workflow_document(engine: Engine, row: WorkflowRow, rows: Sequence[TaskRow]) -> Document:
     """Conductor's Workflow of these rows; `rows`: its tasks in the order of their scheduling."""
     program = engine.programs.get(row.program_id)
-    state = state_of(row)
+    state = state_of(program, row)
     refs = list(state.failed_refs)
     return {
         "ownerApp": program.definition.owner_app,
@@ -98,7 +98,7 @@ def get_task(engine: Engine, task_id: str) -> Document:
 
 def task_document(program: Program, execution: WorkflowRow, row: TaskRow, seq: int = 0) -> Document:
     """Conductor's Task of an execution; `seq`: its place in the order of scheduling, from 1 (0: not told)."""
-    shown = task_of(row)
+    shown = task_of(program, row)
     return _task(program, row, shown, seq) | {
         "workflowType": execution.name,
         "correlationId": execution.correlation_id,
@@ -111,7 +111,7 @@ def task_document(program: Program, execution: WorkflowRow, row: TaskRow, seq: i
 def handed_out_document(engine: Engine, task: HandedOut) -> Document:
     """Conductor's Task as the worker that does it gets it."""
     program, row = engine.programs.get(task.origin.program_id), task.row
-    return _task(program, row, task_of(row), 0) | {
+    return _task(program, row, task_of(program, row), 0) | {
         "workflowType": task.origin.name,
         "correlationId": task.origin.correlation_id,
         "workflowPriority": row.priority,
@@ -214,7 +214,7 @@ def get_status(
     row = engine.store.read(lambda s: executions.by_id(s, execution_id))
     if row is None:
         raise ExecutionNotFound(execution_id)
-    state = state_of(row)
+    state = state_of(engine.programs.get(row.program_id), row)
     return {
         "workflowId": row.id,
         "correlationId": row.correlation_id,

@@ -22,7 +22,7 @@ from app.store import definitions, executions, outside, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import path_of, path_text
 from workflows import states
-from workflows.program import Node, Path
+from workflows.program import Node, Path, Program
 from workflows.status import TaskStatus, WorkflowStatus
 
 RUNNING, PAUSED = WorkflowStatus.RUNNING, WorkflowStatus.PAUSED
@@ -152,8 +152,9 @@ def rerun(
             _require(row, states.RERUN)
             changed = row._replace(correlation_id=correlation_id or row.correlation_id)
             if given is not None:
-                template = _execution(engine, settlement, row).program.definition.input_template
-                changed = changed._replace(input=dump(template | given))
+                program = _execution(engine, settlement, row).program
+                restored = _restored(program, given, row.input)
+                changed = changed._replace(input=dump(program.definition.input_template | restored))
             return _all_anew(engine, settlement, changed)
         owner, found = task_of_execution(settlement.session, row, task)
         _require(owner, states.RERUN)
@@ -162,7 +163,11 @@ def rerun(
             node, path = position_of(execution, settlement.session, task)
         else:
             node, path = execution.program.node(found.ref), path_of(found.path)
-        removed = revival.rerun(settlement, owner, node, path, given)
+        before = tasks.latest(settlement.session, owner.id, node.ref, path_text(path), path_text(path))
+        real = (
+            None if given is None else _restored(execution.program, given, before.input if before else "{}")
+        )
+        removed = revival.rerun(settlement, owner, node, path, real)
         return {"removed": [[p.ref, p.path, p.attempt, p.status] for p in removed[:_MOST]]}
 
     recorded(engine, "rerun", execution_id, work, actor=actor, reason=reason, subject=task)
@@ -296,6 +301,14 @@ def reset_callbacks(
         return [row.ref for row in due]
 
     recorded(engine, "reset_callbacks", execution_id, work, actor=actor, reason=reason)
+
+
+def _restored(program: Program, given: dict[str, Any], real: str) -> dict[str, Any]:
+    """An input that somebody was shown with masked fields, and has changed."""
+    if program.mask is None:
+        return given
+    restored: dict[str, Any] = program.mask.restored(given, orjson.loads(real))
+    return restored
 
 
 _MOST = 1_000

@@ -13,6 +13,7 @@ from app.store.executions import WorkflowRow
 from app.store.logs import AuditRow
 from app.store.tasks import TaskRow
 from app.store.unit_of_work import Session
+from workflows.program import Program
 
 MOST = 1_000
 
@@ -54,7 +55,8 @@ def history(engine: Engine, execution_id: str, *, after: int = 0, limit: int = M
         return row, tasks.of_workflow(session, execution_id), logs.done_to(session, execution_id)
 
     row, rows, done = engine.store.read(work)
-    found = sorted(_transitions(row, rows, done), key=lambda each: each[:2])
+    program = engine.programs.get(row.program_id)
+    found = sorted(_transitions(program, row, rows, done), key=lambda each: each[:2])
     page = enumerate(found[after : after + limit], after + 1)
     return [
         Transition(number, at, what, ref, attempt, actor, reason)
@@ -66,12 +68,14 @@ _Event = tuple[int, int, str, str | None, int | None, str | None, str | None]
 """(time, order among those of one time, and the fields of a Transition from `what` on)."""
 
 
-def _transitions(row: WorkflowRow, rows: list[TaskRow], done: list[AuditRow]) -> Iterator[_Event]:
+def _transitions(
+    program: Program, row: WorkflowRow, rows: list[TaskRow], done: list[AuditRow]
+) -> Iterator[_Event]:
     yield row.created, 0, "RUNNING", None, None, row.created_by or row.event, None
     for each in done:
         yield each.created, 1, each.operation, each.subject, None, each.actor, each.reason
-    for task in map(task_of, rows):
-        yield from _of_task(task)
+    for task in rows:
+        yield from _of_task(task_of(program, task))
     if row.ended is not None:
         yield row.ended, 5, row.status, None, None, None, row.reason
 

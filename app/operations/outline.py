@@ -150,7 +150,11 @@ def get_task(engine: Engine, execution_id: str, task_id: str) -> TaskDetail:
         if row is None or row.workflow_id != execution_id:
             raise TaskNotFound(execution_id, task_id)
         log = tuple(logs.of_task(session, task_id))
-        return TaskDetail(task_of(row), log, row.message_id, row.polls, row.sends)
+        execution = executions.by_id(session, execution_id)
+        if execution is None:
+            raise TaskNotFound(execution_id, task_id)
+        program = engine.programs.get(execution.program_id, session)
+        return TaskDetail(task_of(program, row), log, row.message_id, row.polls, row.sends)
 
     return engine.store.read(work)
 

@@ -15,6 +15,7 @@ from app.store import compensations, executions, logs, search, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
+from workflows.program import Program
 from workflows.status import TaskStatus, WorkflowStatus
 
 
@@ -84,7 +85,7 @@ def get_execution(engine: Engine, execution_id: str) -> ExecutionState:
     row = engine.store.read(lambda s: executions.by_id(s, execution_id))
     if row is None:
         raise ExecutionNotFound(execution_id)
-    return state_of(row)
+    return state_of(engine.programs.get(row.program_id), row)
 
 
 def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
@@ -95,9 +96,11 @@ def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
     """
 
     def work(session: Session) -> list[TaskExecution]:
-        if executions.by_id(session, execution_id) is None:
+        execution = executions.by_id(session, execution_id)
+        if execution is None:
             raise ExecutionNotFound(execution_id)
-        return [task_of(row) for row in tasks.of_workflow(session, execution_id)]
+        program = engine.programs.get(execution.program_id, session)
+        return [task_of(program, row) for row in tasks.of_workflow(session, execution_id)]
 
     return engine.store.read(work)
 
@@ -105,7 +108,7 @@ def get_tasks(engine: Engine, execution_id: str) -> list[TaskExecution]:
 def get_compensation(engine: Engine, execution_id: str) -> ExecutionState | None:
     """What undoes an execution; of several, one for each time that it did not complete, the last. None: nothing."""
     row = engine.store.read(lambda s: compensations.latest(s, execution_id))
-    return None if row is None else state_of(row)
+    return None if row is None else state_of(engine.programs.get(row.program_id), row)
 
 
 def get_task_log(engine: Engine, task_id: str) -> list[tuple[int, str, str]]:
@@ -141,7 +144,7 @@ def list_executions(
             before=before,
         )
     )
-    return [state_of(row) for row in rows]
+    return [state_of(engine.programs.get(row.program_id), row) for row in rows]
 
 
 def count_executions(engine: Engine) -> dict[str, int]:
@@ -165,16 +168,17 @@ def explain(engine: Engine, execution_id: str) -> str:
     return engine.store.read(work)
 
 
-def state_of(row: WorkflowRow) -> ExecutionState:
-    """An execution's row as it is shown."""
+def state_of(program: Program, row: WorkflowRow) -> ExecutionState:
+    """An execution's row as it is shown to whoever reads, without its masked fields."""
+    mask = program.mask or _as_it_is
     return ExecutionState(
         id=row.id,
         name=row.name,
         version=row.version,
         status=WorkflowStatus(row.status),
-        input=orjson.loads(row.input),
-        output=orjson.loads(row.output) if row.output else {},
-        variables=orjson.loads(row.variables),
+        input=mask(orjson.loads(row.input)),
+        output=mask(orjson.loads(row.output)) if row.output else {},
+        variables=mask(orjson.loads(row.variables)),
         reason=row.reason,
         correlation_id=row.correlation_id,
         idempotency_key=row.idempotency_key,
@@ -190,9 +194,13 @@ def state_of(row: WorkflowRow) -> ExecutionState:
     )
 
 
-def task_of(row: TaskRow) -> TaskExecution:
-    """A task's row as it is shown."""
-    path = path_of(row.path)
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def task_of(program: Program, row: TaskRow) -> TaskExecution:
+    """A task's row as it is shown to whoever reads, without its execution's masked fields."""
+    mask, path = program.mask or _as_it_is, path_of(row.path)
     status = TaskStatus(row.status)
     if status is TaskStatus.SCHEDULED and row.iteration:
         # A loop between two iterations may be on its way through the broker.
@@ -207,8 +215,8 @@ def task_of(row: TaskRow) -> TaskExecution:
         retried=bool(row.retried),
         iteration=row.iteration or (path[-1] if path else 0),
         path=path,
-        input=orjson.loads(row.input),
-        output=orjson.loads(row.output) if row.output else {},
+        input=mask(orjson.loads(row.input)),
+        output=mask(orjson.loads(row.output)) if row.output else {},
         reason=row.reason,
         worker=row.worker,
         sub_workflow_id=row.sub_workflow_id,

@@ -193,7 +193,10 @@ def _workflows(engine: Engine, found: Found, whole: bool) -> Document:
         of = engine.store.read(lambda s: {row.id: tasks.of_workflow(s, row.id) for row in found.rows})
         results = [workflow_document(engine, row, of[row.id]) for row in found.rows]
     else:
-        results = [summary_document(state_of(row), row.event, row.created_by) for row in found.rows]
+        results = [
+            summary_document(state_of(engine.programs.get(row.program_id), row), row.event, row.created_by)
+            for row in found.rows
+        ]
     return {"totalHits": found.total, "results": results}
 
 
@@ -202,7 +205,7 @@ def _task(engine: Engine, row: TaskRow, origin: WorkflowRow | None, whole: bool)
         return None
     if whole:
         return task_document(engine.programs.get(origin.program_id), origin, row)
-    shown = task_of(row)
+    shown = task_of(engine.programs.get(origin.program_id), row)
     return {
         "workflowId": row.workflow_id,
         "workflowType": origin.name,

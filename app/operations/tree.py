@@ -76,12 +76,12 @@ def _tree(engine: Engine, session: Session, row: WorkflowRow, top: bool = True) 
     program = engine.programs.get(row.program_id, session)
     attempts = defaultdict[Key, list[TaskExecution]](list)
     for task in tasks.of_workflow(session, row.id):
-        attempts[task.ref, path_of(task.path)].append(task_of(task))
+        attempts[task.ref, path_of(task.path)].append(task_of(program, task))
     grown = tuple(_Grower(engine, session, attempts).tasks(program.root, ()))
     undoing = compensations.latest(session, row.id) if program.compensable else None
     if undoing is None or (undoing.parent_id is not None and not top):
-        return ExecutionTree(state_of(row), grown)
-    return ExecutionTree(state_of(row), grown, _tree(engine, session, undoing))
+        return ExecutionTree(state_of(program, row), grown)
+    return ExecutionTree(state_of(program, row), grown, _tree(engine, session, undoing))
 
 
 class _Grower:

@@ -29,10 +29,13 @@ def tell(settlement: Settlement, program: Program, row: WorkflowRow, change: str
         return
     sink = program.definition.workflow_status_listener_sink or settlement.engine.settings.status_sink
     if sink:
-        announce(settlement.session, sink, _payload(row, change), settlement.now)
+        announce(settlement.session, sink, _payload(program, row, change), settlement.now)
 
 
-def _payload(row: WorkflowRow, change: str) -> dict[str, Any]:
+def _payload(program: Program, row: WorkflowRow, change: str) -> dict[str, Any]:
+    given, output = orjson.loads(row.input), orjson.loads(row.output) if row.output else {}
+    if program.mask is not None:
+        given, output = program.mask(given), program.mask(output)
     return {
         "event": change,
         "workflowId": row.id,
@@ -42,8 +45,8 @@ def _payload(row: WorkflowRow, change: str) -> dict[str, Any]:
         "correlationId": row.correlation_id,
         "parentWorkflowId": row.parent_id,
         "reasonForIncompletion": row.reason,
-        "input": orjson.loads(row.input),
-        "output": orjson.loads(row.output) if row.output else {},
+        "input": given,
+        "output": output,
         "startTime": row.created,
         "updateTime": row.updated,
         "endTime": row.ended or 0,

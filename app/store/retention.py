@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, delete, select
 
 from app.store.executions import WorkflowRow, encoded
 from app.store.statements import Among, Statement
@@ -14,33 +15,28 @@ from app.store.unit_of_work import Session
 _COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]
 _IDS = "ids"
 
-_OLD = Statement(
-    "executions of a status that ended long ago, the oldest first",
+
+def _old(*more: ColumnElement[bool]) -> Any:
     # Ids are ordered by time, and nothing ends before it was made: the range ends at the time asked for.
-    select(workflow.c.id)
-    .where(
-        workflow.c.status == bindparam("status", type_=Text),
-        workflow.c.id > bindparam("after", type_=Text),
-        workflow.c.id < bindparam("until", type_=Text),
-        workflow.c.ended < bindparam("ended", type_=BigInteger),
-        workflow.c.parent_id.is_(None),
+    return (
+        select(workflow.c.id)
+        .where(
+            *more,
+            workflow.c.status == bindparam("status", type_=Text),
+            workflow.c.id > bindparam("after", type_=Text),
+            workflow.c.id < bindparam("until", type_=Text),
+            workflow.c.ended < bindparam("ended", type_=BigInteger),
+            workflow.c.parent_id.is_(None),
+        )
+        .order_by(workflow.c.id)
+        .limit(bindparam("limit", type_=Integer))
     )
-    .order_by(workflow.c.id)
-    .limit(bindparam("limit", type_=Integer)),
-)
+
+
+_OLD = Statement("executions of a status that ended long ago, the oldest first", _old())
 _OLD_OF_NAME = Statement(
     "executions of a definition that ended long ago, the oldest first",
-    select(workflow.c.id)
-    .where(
-        workflow.c.name == bindparam("name", type_=Text),
-        workflow.c.status == bindparam("status", type_=Text),
-        workflow.c.id > bindparam("after", type_=Text),
-        workflow.c.id < bindparam("until", type_=Text),
-        workflow.c.ended < bindparam("ended", type_=BigInteger),
-        workflow.c.parent_id.is_(None),
-    )
-    .order_by(workflow.c.id)
-    .limit(bindparam("limit", type_=Integer)),
+    _old(workflow.c.name == bindparam("name", type_=Text)),
 )
 _CHILDREN = Statement(
     "sub-workflows of some executions", select(*_COLUMNS).where(Among(workflow.c.parent_id, _IDS))

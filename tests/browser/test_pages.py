@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from app.store.logs import done_to
 from tests.browser.conftest import NARROW, WIDE, Stack, Tab
 from tests.browser.test_actions import act, badge, failed, flow_of, waiting
 from tests.e2e.flow import wait_for
-from workflows.builder import do_while, fork, simple, sub_workflow, wait
+from workflows.builder import do_while, fork, noop, simple, sub_workflow, wait
 
 NewTab = Callable[..., Tab]
 LOOKS: dict[str, dict[str, Any]] = {
@@ -146,6 +147,35 @@ def test_the_diagram_is_walked_with_the_keyboard(tab: Tab, shown: Execution) -> 
     expect(page.locator("#panel h2")).to_contain_text(focused)
 
 
+def test_five_hundred_tasks_are_drawn_and_change_without_flicker(
+    stack: Stack, tab: Tab, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = flow_of(stack, folder)
+    execution = flow.start(*(noop(f"n{number}") for number in range(498)), wait(ref="hold"), noop("last"))
+    wait_for("it waits", lambda: any(task.ref == "hold" for task in execution.tasks), 60)
+    page = tab.open()
+
+    began = time.monotonic()
+    tab.open(f"/execution/{execution.id}")
+    expect(page.locator(".p-node[role=button]")).to_have_count(500)
+    drawn = time.monotonic() - began
+    page.evaluate(
+        """() => {
+            window.gone = 0;
+            const watch = (found) => found.forEach((one) => (window.gone += one.removedNodes.length));
+            new MutationObserver(watch).observe(document.querySelector('#diagram'), {childList: true});
+            new MutationObserver(watch).observe(document.querySelector('#diagram svg'), {childList: true, subtree: false});
+        }"""
+    )
+    execution.complete("hold")
+    expect(badge(page)).to_contain_text("completed")
+    expect(page.locator('.p-node[data-id="last"]')).to_have_attribute("data-status", "COMPLETED")
+
+    assert page.evaluate("window.gone") == 0
+    with capsys.disabled():
+        print(f"\n500 tasks were drawn in {drawn:.2f} s")
+
+
 def test_a_dialog_keeps_the_focus_and_gives_it_back(stack: Stack, tab: Tab, folder: Path) -> None:
     execution = waiting(stack, folder)
     page = tab.open(f"/execution/{execution.id}")
@@ -174,6 +204,25 @@ def test_a_page_asks_no_more_when_nothing_can_change(stack: Stack, tab: Tab, fol
     page.wait_for_timeout(2_500)
 
     assert asked == []
+
+
+def test_masked_fields_are_stars_on_every_page(stack: Stack, tab: Tab, folder: Path) -> None:
+    flow = flow_of(stack, folder)
+    name = flow.define(
+        simple("flow.echo", ref="echo", input={"value": {"card": "${workflow.input.card}"}}),
+        wait(ref="hold"),
+        name=f"masked-{folder.name}",
+        masked_fields=["card"],
+    )
+    execution = stack.podium.start(name, {"card": "4111-1111"})
+    wait_for("it waits", lambda: any(task.ref == "hold" for task in execution.tasks))
+
+    page = settled(tab.open(f"/execution/{execution.id}#task=echo"))
+    expect(page.locator("#panel .p-json").first).to_contain_text("***")
+    expect(page.locator("#payload")).to_contain_text("***")
+
+    assert "4111-1111" not in page.content()
+    execution.terminate("the test is over")
 
 
 def test_what_is_hostile_is_shown_as_it_is_and_does_nothing(stack: Stack, tab: Tab, folder: Path) -> None:
