@@ -16,7 +16,7 @@ from app.store.logs import done_to
 from tests.browser.conftest import NARROW, WIDE, Stack, Tab
 from tests.browser.test_actions import act, badge, failed, flow_of, waiting
 from tests.e2e.flow import wait_for
-from workflows.builder import do_while, fork, noop, simple, sub_workflow, wait
+from workflows.builder import do_while, fork, noop, simple, sub_workflow, task, wait
 
 NewTab = Callable[..., Tab]
 LOOKS: dict[str, dict[str, Any]] = {
@@ -204,6 +204,24 @@ def test_a_page_asks_no_more_when_nothing_can_change(stack: Stack, tab: Tab, fol
     page.wait_for_timeout(2_500)
 
     assert asked == []
+
+
+def test_a_wide_dynamic_fork_is_one_stack_with_its_counts(stack: Stack, tab: Tab, folder: Path) -> None:
+    flow = flow_of(stack, folder)
+    given = {"forkTaskName": "flow.echo", "forkTaskInputs": [{"value": number} for number in range(30)]}
+    execution = flow.start(
+        task("FORK_JOIN_DYNAMIC", "many", input=given), task("JOIN", "all"), wait(ref="hold"), name=folder.name
+    )
+    wait_for("it waits", lambda: any(task.ref == "hold" for task in execution.tasks))
+    page = tab.open(f"/execution/{execution.id}")
+
+    stacked = page.locator('.p-node[data-shape="stack"]')
+    expect(stacked).to_contain_text("30 completed")
+    stacked.click()
+    expect(page.locator("#panel .p-stack li")).to_have_count(30)
+    page.locator("#panel .p-stack button").first.click()
+    expect(page.locator("#panel .p-json").first).to_contain_text("value")
+    execution.terminate("the test is over")
 
 
 def test_masked_fields_are_stars_on_every_page(stack: Stack, tab: Tab, folder: Path) -> None:
