@@ -210,7 +210,10 @@ def test_a_wide_dynamic_fork_is_one_stack_with_its_counts(stack: Stack, tab: Tab
     flow = flow_of(stack, folder)
     given = {"forkTaskName": "flow.echo", "forkTaskInputs": [{"value": number} for number in range(30)]}
     execution = flow.start(
-        task("FORK_JOIN_DYNAMIC", "many", input=given), task("JOIN", "all"), wait(ref="hold"), name=folder.name
+        task("FORK_JOIN_DYNAMIC", "many", input=given),
+        task("JOIN", "all"),
+        wait(ref="hold"),
+        name=folder.name,
     )
     wait_for("it waits", lambda: any(task.ref == "hold" for task in execution.tasks))
     page = tab.open(f"/execution/{execution.id}")

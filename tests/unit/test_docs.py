@@ -168,3 +168,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
                 todo.append((page.parent / target).resolve())
 
     assert set(PAGES) - reached == set()
+
+
+def test_the_worker_in_javascript_is_the_one_that_the_tests_run() -> None:
+    (shown,) = blocks(ROOT / "docs" / "howto" / "write-a-worker-in-javascript.md", "javascript")
+
+    assert (ROOT / "tests" / "clients" / "scripts" / "node.mjs").read_text().endswith(shown)
