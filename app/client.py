@@ -274,9 +274,10 @@ class Podium:
         output: Mapping[str, Any] | None = None,
         *,
         actor: str | None = None,
+        reason: str | None = None,
     ) -> None:
         """Complete a task that waits: `app.operations.signal.complete_task`."""
-        signal.complete_task(self.engine, execution_id, ref, output, actor=actor)
+        signal.complete_task(self.engine, execution_id, ref, output, actor=actor, reason=reason)
 
     def fail_task(
         self, execution_id: str, ref: str, reason: str, *, terminal: bool = False, actor: str | None = None

@@ -60,10 +60,6 @@ def _text(given: Given, name: str) -> str:
     return value
 
 
-def _complete_task(engine: Engine, execution_id: str, *, reason: str | None, **given: Any) -> None:
-    signal.complete_task(engine, execution_id, **given)
-
-
 ACTIONS: dict[str, Action] = {
     "pause": Action(control.pause, (Status.RUNNING,)),
     "resume": Action(control.resume, (Status.PAUSED,)),
@@ -79,7 +75,7 @@ ACTIONS: dict[str, Action] = {
     "update-variables": Action(
         control.update_variables, _OPEN, lambda given: {"variables": given.get("variables")}
     ),
-    "complete-task": Action(_complete_task, _OPEN, _task_output, reason=False),
+    "complete-task": Action(signal.complete_task, _OPEN, _task_output, reason=False),
     "fail-task": Action(signal.fail_task, _OPEN, _task_failure),
 }
 IN_BULK = ("pause", "resume", "terminate", "retry", "restart")

@@ -28,6 +28,7 @@ def complete_task(
     output: Mapping[str, Any] | None = None,
     *,
     actor: str | None = None,
+    reason: str | None = None,
 ) -> None:
     """Complete a task that waits (a WAIT, a task for an outside worker) or is overdue; the flow goes on.
 
@@ -45,7 +46,7 @@ def complete_task(
         Done(json_object(output, "a task's output", engine.payload_limit)),
         "complete_task",
         actor,
-        None,
+        reason,
     )
 
 

@@ -98,12 +98,13 @@ def test_a_waiting_task_is_completed_with_an_output_and_the_rest_is_seen_without
     choose(page, "hold")
 
     press(page, "complete-task")
-    confirm(page, output='{"by": "ann"}')
+    confirm(page, output='{"by": "ann"}', reason="the bank has answered")
 
     expect(badge(page)).to_contain_text("completed")
     expect(page.locator('.p-node[data-id="last"]')).to_have_attribute("data-status", "COMPLETED")
     assert page.evaluate("window.untouched") is True
     assert execution.get("hold").output == {"by": "ann"}
+    assert done(stack, execution) == [("complete_task", "the bank has answered")]
 
 
 def test_a_human_task_is_completed_by_a_form_and_json_that_is_none_is_said_so(
