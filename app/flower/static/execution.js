@@ -39,15 +39,16 @@ const timeline = new Timeline(at("timeline"), (task) => {
 });
 const panel = new Panel(at("panel"), (of) => taskActions({ ...of, verbs: parts.get(of.executionId).verbs }, () => refresh()));
 
-async function take(execution) {
-  const before = parts.get(execution);
+/** Asks for what has changed of an execution; `anew`: for all of it. What is known stays until the answer is there. */
+async function take(execution, anew = false) {
+  const before = anew ? null : parts.get(execution);
   const { execution: state, verbs } = await get(["execution", execution], { since: before ? before.execution.since : null });
   let part = before;
   if (!part || part.execution.program !== state.program || part.execution.run !== state.run) {
     const graph = await get(["graph", state.program]);
     const tasks = new Tasks();
     part = { id: execution, graph, tasks, iterations: new Iterations(graph, tasks) };
-    if (before) return take(execution, parts.delete(execution));
+    if (before) return take(execution, true);
   }
   part.tasks.take(state.tasks);
   part.execution = { ...state, tasks: undefined };
