@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,11 +13,10 @@ from app.operations.query import explain, get_compensation
 from app.operations.signal import complete_task, fail_task
 from app.operations.tree import get_tree
 from app.runtime.recovery import lost_message
-from app.store import compensations, migrations
+from app.store import compensations
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow
 from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.delivery import Delivery
 from tests.runtime.harness import Harness, Shape
 from workflows import builder
@@ -28,19 +26,6 @@ from workflows.status import TaskStatus, WorkflowStatus
 
 COMPLETED, FAILED, TERMINATED = WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.TERMINATED
 BROKEN = simple("fatal", ref="broken")
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def workflow(name: str, *parts: Part, **fields: Any) -> WorkflowDef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -12,10 +12,8 @@ from app.errors import ExecutionNotFound, InvalidInput, TaskNotFound, WrongState
 from app.operations import control
 from app.operations.signal import complete_task
 from app.runtime.ports import Attempt
-from app.store import migrations
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Harness, Shape
 from workflows import builder
 from workflows.builder import Part, for_each, fork, simple, sub_workflow, switch, wait
@@ -24,19 +22,6 @@ from workflows.operator import Outcome
 
 RUNNING, PAUSED, COMPLETED, FAILED = "RUNNING", "PAUSED", "COMPLETED", "FAILED"
 TERMINATED, CANCELED, SCHEDULED = "TERMINATED", "CANCELED", "SCHEDULED"
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def workflow(name: str, *parts: Part, **fields: Any) -> WorkflowDef:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
 from app.operations import control
-from app.store import migrations
 from app.store.tasks import TaskRow
 from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Harness, Shape
 from workflows import builder
 from workflows.builder import Part, do_while, fork, simple, task
@@ -22,14 +19,6 @@ from workflows.status import TaskStatus, WorkflowStatus
 
 Json = Any
 SHAPES = [Shape(), Shape(chords=False, fan_batches=2, segment_length=1), Shape(steps_in_place=0)]
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
 
 
 @pytest.fixture(params=SHAPES, ids=["in place", "small", "by messages"])

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine
 
 from app.runtime.recovery import lost_message
 from app.runtime.settle import CHILD_LOST
-from app.store import migrations
 from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.delivery import Delivery
 from tests.runtime.harness import Harness, Shape
 from tests.runtime.wire import Message
@@ -23,14 +20,6 @@ from workflows.model import TimeoutPolicy, WorkflowDef, WorkflowTimeoutPolicy
 from workflows.status import TaskStatus, WorkflowStatus
 
 WAIT_SECONDS = 30
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
 
 
 def register(harness: Harness, definition: WorkflowDef, *task_defs: dict[str, Any]) -> None:

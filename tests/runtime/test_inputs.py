@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import pytest
 
 from app.operations.start import start
-from app.store import migrations
-from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Call, Harness
 from workflows.builder import Part, simple, sub_workflow, workflow
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def register(harness: Harness, name: str, *parts: Part, tasks: Any = (), **fields: Any) -> None:

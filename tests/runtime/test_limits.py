@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,27 +13,11 @@ from app.operations.explain import explain_execution
 from app.operations.outside import ResultStatus, TaskResult
 from app.operations.start import start
 from app.runtime.recovery import lost_message
-from app.store import migrations
 from app.store.tasks import TaskRow
-from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Call, Harness
 from tests.store.racing import race
 from workflows import builder
 from workflows.builder import Part, fork, jq, simple, sub_workflow, workflow_input
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def limit(name: str = "work", **fields: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from app.operations.search import search_tasks, search_workflows
 from app.operations.tree import get_tree
 from app.store import inbox
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import harness, store  # noqa: F401  fixtures
 from tests.runtime.test_secrets import Worker
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import Part, simple, workflow
@@ -26,13 +25,13 @@ CARD = "4111-1111-1111-1111"
 GIVEN = {"customer": {"name": "Ada", "card": CARD}, "cards": [{"card": CARD}]}
 
 
-def begun(harness: Harness, *parts: Part, **fields: Any) -> str:  # noqa: F811
+def begun(harness: Harness, *parts: Part, **fields: Any) -> str:
     definition = workflow("flow", masked_fields=["card"], output={"all": "${workflow.input}"}, **fields)
     harness.register({"workflows": [definition(*parts).to_json()], "taskDefs": TASK_DEFS})
     return harness.start("flow", GIVEN)
 
 
-def test_no_reader_is_shown_a_masked_field(harness: Harness) -> None:  # noqa: F811
+def test_no_reader_is_shown_a_masked_field(harness: Harness) -> None:
     part = simple("work", ref="a", input={"given": "${workflow.input}"})
     execution_id = begun(
         harness,
@@ -68,7 +67,7 @@ def test_no_reader_is_shown_a_masked_field(harness: Harness) -> None:  # noqa: F
     assert CARD in harness.execution(execution_id).input
 
 
-def test_workers_get_what_is_masked(harness: Harness) -> None:  # noqa: F811
+def test_workers_get_what_is_masked(harness: Harness) -> None:
     worker = Worker(harness)
     part = simple("work", ref="a", input={"card": "${workflow.input.customer.card}"})
     begun(harness, part, simple("elsewhere", ref="b", input={"card": "${workflow.input.customer.card}"}))
@@ -82,7 +81,7 @@ def test_workers_get_what_is_masked(harness: Harness) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_input_that_was_shown_masked_and_changed_keeps_its_values(harness: Harness, whole: bool) -> None:  # noqa: F811
+def test_an_input_that_was_shown_masked_and_changed_keeps_its_values(harness: Harness, whole: bool) -> None:
     execution_id = begun(harness, simple("work", ref="a", input=dict(GIVEN)))
     harness.drain()
     shown = Mask(["card"])(GIVEN)

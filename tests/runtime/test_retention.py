@@ -24,7 +24,6 @@ from app.store import logs
 from app.store.unit_of_work import Store
 from config.settings import Settings
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import store  # noqa: F401  a fixture
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import Part, simple, sub_workflow, wait, workflow
 
@@ -32,7 +31,7 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def harness(store: Store) -> Harness:  # noqa: F811
+def harness(store: Store) -> Harness:
     """Its clock begins now: ids are made of the real time, and how old an execution is shows in its id."""
     made = Harness(store)
     made.now = int(time.time() * 1000)
@@ -197,7 +196,7 @@ def test_pruning_goes_in_batches_up_to_its_limit(harness: Harness, monkeypatch: 
     assert ids(harness) == set()
 
 
-def test_others_write_while_executions_are_pruned(harness: Harness, store: Store) -> None:  # noqa: F811
+def test_others_write_while_executions_are_pruned(harness: Harness, store: Store) -> None:
     for _ in range(60):
         ended(harness)
     harness.now += DAY_MS

@@ -11,7 +11,6 @@ from app.operations import outside
 from app.operations.outside import ResultStatus, TaskResult
 from app.operations.start import start
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import harness, store  # noqa: F401  fixtures
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import Part, fork, simple, sub_workflow, workflow
 from workflows.model import SchemaDef, TaskDef, WorkflowDef
@@ -28,7 +27,7 @@ def schema(data: dict[str, Any] = NUMBER) -> SchemaDef:
     return SchemaDef(name="number", version=1, type="JSON", data=data)
 
 
-def register(harness: Harness, *definitions: WorkflowDef) -> None:  # noqa: F811
+def register(harness: Harness, *definitions: WorkflowDef) -> None:
     harness.register({"workflows": [d.to_json() for d in definitions], "taskDefs": TASK_DEFS})
 
 
@@ -37,7 +36,7 @@ def checked(ref: str, given: Any, name: str = "work", **schemas: Any) -> Part:
     return simple(name, ref=ref, input=given, task_definition=definition)
 
 
-def test_a_start_whose_input_does_not_fit_stores_and_sends_nothing(harness: Harness) -> None:  # noqa: F811
+def test_a_start_whose_input_does_not_fit_stores_and_sends_nothing(harness: Harness) -> None:
     register(harness, workflow("flow", input_schema=schema())(simple("work", ref="a")))
 
     with pytest.raises(
@@ -52,7 +51,7 @@ def test_a_start_whose_input_does_not_fit_stores_and_sends_nothing(harness: Harn
     start(harness.engine, "flow", {"n": 1})
 
 
-def test_a_schema_that_is_not_enforced_refuses_nothing(harness: Harness) -> None:  # noqa: F811
+def test_a_schema_that_is_not_enforced_refuses_nothing(harness: Harness) -> None:
     part = simple("work", ref="a", task_definition=TaskDef(name="work", input_schema=schema()))
     register(harness, workflow("flow", input_schema=schema(), enforce_schema=False)(part))
 
@@ -62,7 +61,7 @@ def test_a_schema_that_is_not_enforced_refuses_nothing(harness: Harness) -> None
     assert harness.execution(execution_id).status == "COMPLETED"
 
 
-def test_a_sub_workflow_whose_input_does_not_fit_fails_its_task_for_good(harness: Harness) -> None:  # noqa: F811
+def test_a_sub_workflow_whose_input_does_not_fit_fails_its_task_for_good(harness: Harness) -> None:
     register(harness, workflow("inner", input_schema=schema())(simple("work", ref="x")))
     register(harness, workflow("flow")(sub_workflow("inner", ref="sub", input={"n": "text"})))
 
@@ -77,7 +76,7 @@ def test_a_sub_workflow_whose_input_does_not_fit_fails_its_task_for_good(harness
 
 
 @pytest.mark.parametrize("place", ["first", "second", "branch"])
-def test_a_task_whose_input_does_not_fit_is_not_called(harness: Harness, place: str) -> None:  # noqa: F811
+def test_a_task_whose_input_does_not_fit_is_not_called(harness: Harness, place: str) -> None:
     bad = checked("a", {"n": "text"}, input_schema=schema())
     before = simple("work", ref="b")
     parts = {"first": [bad, before], "second": [before, bad], "branch": [fork([bad], [before])]}[place]
@@ -92,7 +91,7 @@ def test_a_task_whose_input_does_not_fit_is_not_called(harness: Harness, place: 
     assert "a" not in [call.attempt.ref for call in harness.calls]
 
 
-def test_an_output_that_does_not_fit_fails_the_task_for_good(harness: Harness) -> None:  # noqa: F811
+def test_an_output_that_does_not_fit_fails_the_task_for_good(harness: Harness) -> None:
     text = {"type": "object", "properties": {"n": {"type": "string"}}}
     register(harness, workflow("flow")(checked("a", {}, output_schema=schema(text)), simple("work", ref="b")))
 
@@ -104,7 +103,7 @@ def test_an_output_that_does_not_fit_fails_the_task_for_good(harness: Harness) -
     assert "the output of a does not fit its schema at $.n" in (row.reason or "")
 
 
-def test_what_an_outside_worker_answers_is_checked_too(harness: Harness) -> None:  # noqa: F811
+def test_what_an_outside_worker_answers_is_checked_too(harness: Harness) -> None:
     register(harness, workflow("flow")(checked("a", {}, name="elsewhere", output_schema=schema())))
     execution_id = harness.start("flow", None)
     (task,) = outside.hand_out(harness.engine, "elsewhere", "w")
@@ -115,7 +114,7 @@ def test_what_an_outside_worker_answers_is_checked_too(harness: Harness) -> None
     assert harness.execution(execution_id).status == "FAILED"
 
 
-def test_an_execution_whose_output_does_not_fit_has_failed(harness: Harness) -> None:  # noqa: F811
+def test_an_execution_whose_output_does_not_fit_has_failed(harness: Harness) -> None:
     definition = workflow("flow", output={"n": "${workflow.input.n}"}, output_schema=schema())
     register(harness, definition(simple("work", ref="a")))
 

@@ -17,7 +17,6 @@ from app.runtime.secrets import Secrets
 from app.store.unit_of_work import Store
 from config.settings import Settings
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import harness, store  # noqa: F401  fixtures
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import Part, http, set_variable, simple, sub_workflow, workflow
 from workflows.model import TaskDef, WorkflowDef
@@ -32,12 +31,12 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODIUM_SECRET_TOKEN", VALUE)
 
 
-def begun(harness: Harness, *parts: Part, given: Any = None) -> str:  # noqa: F811
+def begun(harness: Harness, *parts: Part, given: Any = None) -> str:
     harness.register({"workflows": [workflow("flow")(*parts).to_json()], "taskDefs": TASK_DEFS})
     return harness.start("flow", given)
 
 
-def everything(store: Store) -> str:  # noqa: F811
+def everything(store: Store) -> str:
     """All that the database holds, as text."""
     with store.engine.connect() as connection:
         names = (
@@ -53,7 +52,7 @@ def everything(store: Store) -> str:  # noqa: F811
 class Worker:
     """In place of the harness's worker tasks: remembers what it was given."""
 
-    def __init__(self, harness: Harness, outcome: Any = None) -> None:  # noqa: F811
+    def __init__(self, harness: Harness, outcome: Any = None) -> None:
         self.given: list[dict[str, Any]] = []
         self.attempts: list[Attempt] = []
         self._outcome = outcome
@@ -65,7 +64,7 @@ class Worker:
         return self._outcome(given) if self._outcome else Done({})
 
 
-def test_a_worker_task_gets_the_value_and_the_tables_keep_the_name(harness: Harness, store: Store) -> None:  # noqa: F811
+def test_a_worker_task_gets_the_value_and_the_tables_keep_the_name(harness: Harness, store: Store) -> None:
     worker = Worker(harness, lambda given: Done({"said": f"I was given {given['header']}"}))
     header = "Bearer ${workflow.secrets.TOKEN} for ${workflow.input.user}"
     part = simple("work", ref="a", input={"header": header, "deep": [{"key": "${workflow.secrets.TOKEN}"}]})
@@ -81,7 +80,7 @@ def test_a_worker_task_gets_the_value_and_the_tables_keep_the_name(harness: Harn
     assert VALUE not in repr(get_workflow(harness.engine, execution_id))
 
 
-def test_a_failure_that_tells_the_value_is_hidden_too(harness: Harness, store: Store) -> None:  # noqa: F811
+def test_a_failure_that_tells_the_value_is_hidden_too(harness: Harness, store: Store) -> None:
     Worker(harness, lambda given: Failed(f"401 for {given['key']}", terminal=True))
 
     execution_id = begun(harness, simple("work", ref="a", input={"key": "${workflow.secrets.TOKEN}"}))
@@ -92,7 +91,7 @@ def test_a_failure_that_tells_the_value_is_hidden_too(harness: Harness, store: S
     assert VALUE not in everything(store)
 
 
-def test_data_that_looks_like_a_secret_is_data(harness: Harness) -> None:  # noqa: F811
+def test_data_that_looks_like_a_secret_is_data(harness: Harness) -> None:
     worker = Worker(harness)
     given = {"evil": "${workflow.secrets.TOKEN}", "list": ["${workflow.secrets.TOKEN}"]}
     part = simple("work", ref="a", input={"evil": "${workflow.input.evil}", "all": "${workflow.input}"})
@@ -104,7 +103,7 @@ def test_data_that_looks_like_a_secret_is_data(harness: Harness) -> None:  # noq
 
 
 def test_a_text_of_data_beside_a_secret_names_no_other_one(
-    harness: Harness,  # noqa: F811
+    harness: Harness,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PODIUM_SECRET_OTHER", "another-one")
@@ -117,7 +116,7 @@ def test_a_text_of_data_beside_a_secret_names_no_other_one(
     assert worker.given == [{"text": f"{VALUE} ${{workflow.secrets.OTHER}}"}]
 
 
-def test_a_secret_that_is_not_there_fails_the_task_for_good(harness: Harness) -> None:  # noqa: F811
+def test_a_secret_that_is_not_there_fails_the_task_for_good(harness: Harness) -> None:
     worker = Worker(harness)
 
     execution_id = begun(harness, simple("work", ref="a", input={"key": "${workflow.secrets.NOBODY}"}))
@@ -130,8 +129,8 @@ def test_a_secret_that_is_not_there_fails_the_task_for_good(harness: Harness) ->
 
 
 def test_a_task_of_an_outside_worker_is_handed_out_with_the_value_and_answered_without(
-    harness: Harness,  # noqa: F811
-    store: Store,  # noqa: F811
+    harness: Harness,
+    store: Store,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PODIUM_ENV_REGION", "eu-1")
@@ -154,7 +153,7 @@ def test_a_task_of_an_outside_worker_is_handed_out_with_the_value_and_answered_w
     assert VALUE not in everything(store)
 
 
-def test_an_outside_task_whose_secret_is_not_there_fails_and_is_not_handed_out(harness: Harness) -> None:  # noqa: F811
+def test_an_outside_task_whose_secret_is_not_there_fails_and_is_not_handed_out(harness: Harness) -> None:
     execution_id = begun(harness, simple("elsewhere", ref="a", input={"key": "${workflow.secrets.NOBODY}"}))
 
     assert outside.hand_out(harness.engine, "elsewhere", "w") == []
@@ -162,7 +161,7 @@ def test_an_outside_task_whose_secret_is_not_there_fails_and_is_not_handed_out(h
     assert harness.rows(execution_id)[0].status == "FAILED_WITH_TERMINAL_ERROR"
 
 
-def test_an_operator_that_uses_one_gets_it(harness: Harness, store: Store) -> None:  # noqa: F811
+def test_an_operator_that_uses_one_gets_it(harness: Harness, store: Store) -> None:
     nowhere = "http://127.0.0.1:1/${workflow.secrets.TOKEN}"
 
     execution_id = begun(harness, http("GET", nowhere, ref="call"))
@@ -203,7 +202,7 @@ def test_a_secret_that_would_be_stored_is_refused_at_registration() -> None:
 
 
 def test_the_log_of_a_task_hides_what_it_was_given(
-    store: Store,  # noqa: F811
+    store: Store,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     from tasks.context import TaskContext

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
 from app.operations.signal import complete_task
-from app.store import migrations
 from app.store.tasks import TaskRow
-from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Harness
 from workflows import builder
 from workflows.builder import Part, noop, simple, switch, task
 from workflows.status import TaskStatus, WorkflowStatus
 
 Json = Any
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def start(harness: Harness, *parts: Part, given: Json = None, **more: list[Part]) -> str:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import pytest
 
 from app.operations.control import terminate
 from app.operations.signal import complete_task
 from app.operations.start import start
 from app.runtime.starting import start_child
-from app.store import migrations
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow
-from app.store.unit_of_work import Store
-from config.database import create_engine
 from tests.runtime.harness import Harness
 from workflows.builder import simple, sub_workflow, wait, workflow
 from workflows.model import WorkflowDef
 from workflows.operator import Start
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def harness(store: Store) -> Harness:
-    return Harness(store)
 
 
 def parent(*parts: Any, name: str = "parent", strategy: str | None = None, **fields: Any) -> WorkflowDef:
