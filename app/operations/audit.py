@@ -21,7 +21,7 @@ Work = Callable[[Settlement], Any]
 def recorded(
     engine: Engine,
     operation: str,
-    execution_id: str,
+    execution_id: str | None,
     work: Work,
     *,
     actor: str | None,
@@ -30,7 +30,8 @@ def recorded(
 ) -> None:
     """Do it and record it in one transaction; the record also tells whether a commit without an answer was ours.
 
-    subject: what of the execution it is done to: a task's reference.
+    execution_id: None: it is done to many.
+    subject: what of the execution it is done to: a task's reference; of many: their definition.
     """
     audit_id = new_id()
 

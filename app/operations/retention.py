@@ -118,7 +118,7 @@ def prune(
             left = None if left is None else left - len(ids)
     if done.executions and not dry_run:
         detail = {"executions": done.executions, "older_than": older_than, "files": done.files}
-        _record(engine, actor, name, detail)
+        recorded(engine, "prune", None, lambda _: detail, actor=actor, subject=name)
     return done
 
 
@@ -206,27 +206,6 @@ def _document(engine: Engine, row: WorkflowRow) -> Document:
     return document
 
 
-def _record(engine: Engine, actor: str | None, name: str | None, detail: Any) -> None:
-    audit_id = new_id()
-
-    def work(session: Session) -> None:
-        if logs.is_recorded(session, audit_id):
-            return
-        logs.record(
-            session,
-            id=audit_id,
-            created=engine.clock(),
-            actor=actor,
-            operation="prune",
-            workflow_id=None,
-            subject=name,
-            reason=None,
-            detail=orjson.dumps(detail).decode(),
-        )
-
-    engine.store.transact(work)
-
-
 class Keeper:
     """Prunes by the settings, a batch at a time: what beat does beside everything else."""
 
@@ -239,6 +218,8 @@ class Keeper:
         settings, now = self._engine.settings, self._engine.clock()
         if settings.retention_seconds is None or now < self._next:
             return False
+        # An archive that can't be written is tried again after the pause, not at once.
+        self._next = now + _PAUSE_MS
         done = prune(
             self._engine,
             settings.retention_seconds,
@@ -246,7 +227,8 @@ class Keeper:
             limit=BATCH,
             actor="retention",
         )
-        self._next = now + (0 if done.executions else _PAUSE_MS)
+        if done.executions:
+            self._next = now
         return bool(done.executions)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal
 from app.store.executions import WorkflowRow
 from app.store.statements import Statement
 from app.store.tables import LIVE, task, workflow
-from app.store.tasks import TaskRow
+from app.store.tasks import TaskRow, each_queue
 from app.store.unit_of_work import Session
 
 _COLUMNS = [task.c[name] for name in TaskRow._fields]
@@ -101,22 +101,7 @@ _LEAVE = Statement(
     .where(task.c.id == _p("id"), text("status = 'SCHEDULED'"))
     .values(slot=None, queue=None, due_at=None, wake=text("'send'")),
 )
-# Not DISTINCT, which would read each task that waits: this goes from one line to the next by the index.
-_LINES = Statement(
-    "limits for whose slots tasks wait",
-    text(
-        """
-        WITH RECURSIVE found (queue) AS (
-            SELECT min(queue) FROM task WHERE wake = 'slot'
-            UNION ALL
-            SELECT (SELECT min(task.queue) FROM task WHERE task.wake = 'slot' AND task.queue > found.queue)
-            FROM found
-            WHERE found.queue IS NOT NULL
-        )
-        SELECT queue FROM found WHERE queue IS NOT NULL
-        """
-    ),
-)
+_LINES = each_queue("limits for whose slots tasks wait", "slot")
 
 _OPEN = "rate_limit_key IS NOT NULL AND ended IS NULL"
 _OF_KEY = and_(workflow.c.rate_limit_key == _p("key"), text(_OPEN))

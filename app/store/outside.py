@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal
 
 from app.store.statements import Among, Statement
 from app.store.tables import LIVE, poll_data, task, workflow
-from app.store.tasks import TaskRow
+from app.store.tasks import TaskRow, each_queue
 from app.store.unit_of_work import Session
 
 _COLUMNS = [task.c[name] for name in TaskRow._fields]
@@ -134,22 +134,7 @@ _PENDING = Statement(
     .limit(_p("limit", Integer))
     .offset(_p("offset", Integer)),
 )
-# Not DISTINCT, which would read each task that waits: this goes from one queue to the next by the index.
-_QUEUES = Statement(
-    "queues in which tasks wait for outside workers",
-    text(
-        """
-        WITH RECURSIVE found (queue) AS (
-            SELECT min(queue) FROM task WHERE wake = 'poll'
-            UNION ALL
-            SELECT (SELECT min(task.queue) FROM task WHERE task.wake = 'poll' AND task.queue > found.queue)
-            FROM found
-            WHERE found.queue IS NOT NULL
-        )
-        SELECT queue FROM found WHERE queue IS NOT NULL
-        """
-    ),
-)
+_QUEUES = each_queue("queues in which tasks wait for outside workers", "poll")
 _POLLED = Statement(
     "somebody polled",
     text(

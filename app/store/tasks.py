@@ -102,6 +102,26 @@ class Position(NamedTuple):
 _POSITION = [task.c[name] for name in Position._fields]
 
 
+def each_queue(name: str, wake: str) -> Statement:
+    """A statement that names each queue in which tasks wait for what `wake` says."""
+    # Not DISTINCT, which would read each task that waits: this goes from one queue to the next by the index.
+    return Statement(
+        name,
+        text(
+            f"""
+            WITH RECURSIVE found (queue) AS (
+                SELECT min(queue) FROM task WHERE wake = '{wake}'
+                UNION ALL
+                SELECT (SELECT min(task.queue) FROM task WHERE task.wake = '{wake}' AND task.queue > found.queue)
+                FROM found
+                WHERE found.queue IS NOT NULL
+            )
+            SELECT queue FROM found WHERE queue IS NOT NULL
+            """
+        ),
+    )
+
+
 def _p(name: str, type_: Any = Text) -> Any:
     return bindparam(name, type_=type_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -218,6 +219,28 @@ def test_beat_prunes_by_the_settings_alone(harness: Harness, tmp_path: Path) -> 
     harness.engine.settings = Settings(state_dir=tmp_path, retention_seconds=3600)
     assert keeper.tick()
     assert ids(harness) == set()
+
+
+def test_beat_tries_an_archive_that_can_not_be_written_once_a_minute(
+    harness: Harness, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    archive_in(harness, tmp_path)
+    harness.engine.settings = dataclasses.replace(
+        harness.engine.settings, retention_seconds=3600, retention_archive=True
+    )
+    keeper = retention.Keeper(harness.engine)
+    execution_id = ended(harness)
+    harness.now += DAY_MS
+
+    with pytest.raises(InvalidInput, match="can't be written"):
+        keeper.tick()
+    assert not keeper.tick()
+    (tmp_path / "kept").unlink()
+    harness.now += 60_000
+
+    assert keeper.tick()
+    assert execution_id not in ids(harness)
 
 
 @pytest.mark.parametrize(
