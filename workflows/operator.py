@@ -298,6 +298,10 @@ class Operator:
         """What a loop puts out while an iteration (the first is 1) runs. given: the loop's input."""
         return {"iteration": iteration}
 
+    def kept(self, task: WorkflowTask, given: str) -> int | None:
+        """How many of the last iterations of a loop stay in the table; None: all. given: its input as JSON text."""
+        return None
+
     def run(self, step: Step) -> Outcome:
         """Decide. Pure but for what the type is there to do (HTTP); must not block longer than its own limits."""
         raise NotImplementedError

@@ -177,7 +177,7 @@ class Program:
         self.mask = Mask(definition.masked_fields) if definition.masked_fields else None
         """What readers are not shown; None: they are shown everything."""
         self.permissive = any(node.task.permissive for node in self.nodes.values())
-        self.compensable = compensates is None and any(_may_be_undone(node) for node in self.nodes.values())
+        self.compensable = compensates is None and any(may_be_undone(node) for node in self.nodes.values())
         """Whether an execution of it may leave something to undo."""
         self.dynamic = any(node.rewriter is not None for node in self.nodes.values())
         """Whether an execution of it may go on with another program, in which tasks are rewritten."""
@@ -354,7 +354,8 @@ def _replaced_inside(task: WorkflowTask, changes: Mapping[str, WorkflowTask]) ->
     return task.model_copy(update={name: inner for name, inner in lists.items() if inner})
 
 
-def _may_be_undone(node: Node) -> bool:
+def may_be_undone(node: Node) -> bool:
+    """Whether a compensation may need what the task has left."""
     # What a dynamic task will be is not known: it may start a sub-workflow.
     return bool(node.task.compensation) or node.task.type in _MAY_START_OTHERS
 

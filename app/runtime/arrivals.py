@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.runtime import ending, retry
+from app.runtime import ending, loops, retry
 from app.runtime.clock import new_claim
 from app.runtime.execution import Execution
 from app.runtime.hand import Held
 from app.runtime.views import step_of
 from app.store import tasks
-from app.store.tasks import path_text
+from app.store.tasks import TaskRow, path_text
 from workflows.operator import Wait
 from workflows.program import LoopEnd, Node, Path, WorkflowEnd
 from workflows.status import TaskStatus
@@ -93,12 +93,22 @@ def loop_end(settlement: Settlement, execution: Execution, loop: Node, path: Pat
             wake="timeout" if overdue else None,
         )
         if claimed:
+            _forget(settlement, execution, loop, path, row)
             row = row._replace(claim=claim, iteration=iteration, status=TaskStatus.IN_PROGRESS)
             given = execution.resolve(session, loop, outer, row.id)
             settlement.moves.claimed = Held(execution, loop, outer, row, claim, given, iteration)
             return
     elif tasks.schedule_loop(session, **seen, **guard, due_at=now + settlement.engine.timing.resend_ms):
+        _forget(settlement, execution, loop, path, row)
         settlement.send(execution, loop, outer, row.attempt)
         return
     if row.iteration == iteration - 1 and row.status == TaskStatus.IN_PROGRESS:
         settlement.refused(execution)
+
+
+def _forget(settlement: Settlement, execution: Execution, loop: Node, path: Path, row: TaskRow) -> None:
+    """With one more iteration ended, an earlier one may be more than the loop is to keep."""
+    assert loop.operator is not None
+    kept = loop.operator.kept(loop.task, row.input)
+    if kept is not None and path[-1] > kept:
+        loops.forget(settlement.session, execution, loop, (*path[:-1], path[-1] - kept))

@@ -11,7 +11,7 @@ from app.runtime.execution import Execution
 from app.store import tasks
 from app.store.tasks import path_of, path_text
 from app.store.unit_of_work import Session
-from workflows.program import Container, Node, Path
+from workflows.program import Node, Path, may_be_undone
 
 
 def loop_output(
@@ -22,7 +22,7 @@ def loop_output(
     limit: keep the last iterations that fit into so many bytes; 0: all. Their tasks stay in the table.
     """
     depth, low = len(path), path_text(path)
-    refs = list(_refs(loop))
+    refs = [node.ref for node in _nodes(loop)]
     iterations: dict[str, dict[str, Any]] = {}
     for ref, stored, _attempt, text in tasks.of_iterations(
         session, execution.id, refs, low + "0" * 8, low + "9" * 64
@@ -38,13 +38,15 @@ def loop_output(
     return whole
 
 
-def _refs(loop: Node) -> Iterator[str]:
+def forget(session: Session, execution: Execution, loop: Node, path: Path) -> None:
+    """Take an iteration out of the table, but for what may have to be undone. path: the iteration's."""
+    refs = [node.ref for node in _nodes(loop) if not may_be_undone(node)]
+    low = path_text(path)
+    tasks.delete_iteration(session, execution.id, refs, low, low + "9" * 64)
+
+
+def _nodes(loop: Node) -> Iterator[Node]:
     for child in loop.children.values():
-        yield from _inside(child)
-
-
-def _inside(container: Container) -> Iterator[str]:
-    for node in container.nodes:
-        yield node.ref
-        for child in node.children.values():
-            yield from _inside(child)
+        for node in child.nodes:
+            yield node
+            yield from _nodes(node)

@@ -456,6 +456,15 @@ _DELETE = Statement(
         task.c.workflow_id == _p("workflow_id"), task.c.ref == _p("ref"), task.c.path == _p("path")
     ),
 )
+_DELETE_ITERATION = Statement(
+    "delete an iteration of a loop",
+    delete(task).where(
+        task.c.workflow_id == _p("workflow_id"),
+        Among(task.c.ref, "refs"),
+        task.c.path >= _p("low"),
+        task.c.path <= _p("high"),
+    ),
+)
 _DELETE_ALL = Statement(
     "delete the tasks of an execution", delete(task).where(task.c.workflow_id == _p("workflow_id"))
 )
@@ -713,6 +722,12 @@ def delete_positions(session: Session, workflow_id: str, positions: Iterable[tup
     session.run_many(
         _DELETE, [{"workflow_id": workflow_id, "ref": ref, "path": path} for ref, path in positions]
     )
+
+
+def delete_iteration(session: Session, workflow_id: str, refs: Iterable[str], low: str, high: str) -> None:
+    """Delete all attempts at these references whose path is between `low` and `high`."""
+    names = orjson.dumps(list(refs)).decode()
+    session.run(_DELETE_ITERATION, workflow_id=workflow_id, refs=names, low=low, high=high)
 
 
 def delete_all(session: Session, workflow_id: str) -> None:

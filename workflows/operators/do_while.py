@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from workflows.errors import ScriptError
@@ -30,6 +31,7 @@ from workflows.scripts import evaluate, holds, javascript_problem
 from workflows.status import TaskStatus
 
 _BODY = "loopOver"
+_KEEP = "keepLastN"
 
 
 class DoWhileSpec(Spec):
@@ -71,6 +73,10 @@ class DoWhile(Operator):
 
         With a list in `items` (an expression) or in `inputParameters._items` there is one iteration for each element, none for an empty
         list, and the condition may end the loop early.
+
+        With a number in `inputParameters.keepLastN` only so many of the last iterations that have ended are
+        kept; the tasks of earlier ones leave the table and the output. Tasks that may have to be undone stay
+        (those with a `compensation`, and sub-workflows).
 
         Loops may be nested, and may hold any other operator. Expressions inside the loop
         (`${page.output.next}`) see the latest iteration.
@@ -130,6 +136,12 @@ class DoWhile(Operator):
             iteration=2,
         ),
         Example("an empty list", _LIST, Done({"iteration": 0}), input={"_items": []}),
+        Example(
+            "earlier iterations are to be forgotten, but how many is no number",
+            _LOOP,
+            Failed("keepLastN is 'all': it must be a whole number of at least 1", terminal=True),
+            input={"limit": 3, "keepLastN": "all"},
+        ),
     )
 
     def children(self, task: WorkflowTask) -> Mapping[str, Sequence[WorkflowTask]]:
@@ -156,6 +168,15 @@ class DoWhile(Operator):
                 severity="warning",
                 rule="loop-without-condition",
             )
+        keep = task.input_parameters.get(_KEEP)
+        wrong = None if isinstance(keep, str) and "${" in keep else _what_is_wrong(keep)
+        if wrong:
+            yield Finding(
+                f"inputParameters.{_KEEP}",
+                f"{wrong}.",
+                "Give the number of iterations to keep, or leave it out to keep all.",
+                rule="loop-keeps-nothing",
+            )
         problem = javascript_problem(task.loop_condition or "")
         if problem:
             yield Finding(
@@ -165,7 +186,14 @@ class DoWhile(Operator):
                 rule="script-syntax",
             )
 
+    def kept(self, task: WorkflowTask, given: str) -> int | None:
+        # A long list is not read for nothing, each time that an iteration ends.
+        return orjson.loads(given).get(_KEEP) if _KEEP in task.input_parameters else None
+
     def run(self, step: Step) -> Outcome:
+        wrong = _what_is_wrong(step.input.get(_KEEP))
+        if wrong:
+            return Failed(wrong, terminal=True)
         items = _items_of(step.input)
         so_far = {**(step.output or {}), "iteration": step.iteration, **_item(items, step.iteration)}
         if items is not None and step.iteration >= len(items):
@@ -182,6 +210,13 @@ class DoWhile(Operator):
 
     def turn(self, given: Mapping[str, Any], iteration: int) -> dict[str, Any]:
         return {"iteration": iteration, **_item(_items_of(given), iteration)}
+
+
+def _what_is_wrong(keep: Any) -> str | None:
+    """What is wrong with a `keepLastN`; None: nothing."""
+    if keep is None or (isinstance(keep, int) and not isinstance(keep, bool) and keep > 0):
+        return None
+    return f"{_KEEP} is {keep!r}: it must be a whole number of at least 1"
 
 
 def _items_of(given: Mapping[str, Any]) -> list[Any] | None:
