@@ -9,9 +9,10 @@ from app.runtime.compensation import PERSON
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
 from app.runtime.settle import NO_WORKER
-from app.store import compensations, executions, tasks, workers
+from app.store import compensations, executions, logs, tasks, workers
 from app.store import limits as store_limits
 from app.store.executions import WorkflowRow
+from app.store.logs import AuditRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
 from workflows.domains import queue_of
@@ -27,18 +28,42 @@ def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str
     if status is WorkflowStatus.COMPLETED:
         return f"completed after {_span((row.ended or row.updated) - row.created)}"
     if status.terminal:
-        ended = f"{status} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
+        by = _by(_operation(session, row, "terminate", row.ended))
+        ended = f"{status}{by} after {_span((row.ended or row.updated) - row.created)}: {row.reason}"
         return ended + _undone(engine, session, row)
     if row.rate_limited and status is WorkflowStatus.RUNNING:
         return _held_back(engine, session, row)
     if status is WorkflowStatus.PAUSED:
-        return f"paused {_span(engine.clock() - row.updated)} ago"
+        return _paused(engine, session, row)
     program = engine.programs.get(row.program_id, session)
     live = [r for r in tasks.live(session, row.id) if not _contains_others(program, r)]
     sentences = [_task(engine, session, program, task) for task in live[:_MOST]]
     if len(live) > _MOST:
         sentences.append(f"and {len(live) - _MOST} more tasks are open")
     return "; ".join(sentences) or "it is between two steps"
+
+
+def _paused(engine: Engine, session: Session, row: WorkflowRow) -> str:
+    """Who paused it: the first who asked since it was resumed, as it stays so when others ask again."""
+    asked: AuditRow | None = None
+    for each in logs.done_to(session, row.id):
+        if each.operation == "resume":
+            asked = None
+        elif each.operation == "pause":
+            asked = asked or each
+    since = asked.created if asked else row.updated
+    why = f": {asked.reason}" if asked and asked.reason else ""
+    return f"paused{_by(asked)} {_span(engine.clock() - since)} ago{why}"
+
+
+def _operation(session: Session, row: WorkflowRow, operation: str, at: int | None) -> AuditRow | None:
+    """The record of an operation that was done to it at that time."""
+    done = logs.done_to(session, row.id)
+    return next((each for each in done if each.operation == operation and each.created == at), None)
+
+
+def _by(record: AuditRow | None) -> str:
+    return f" by {record.actor}" if record and record.actor else ""
 
 
 def _undone(engine: Engine, session: Session, row: WorkflowRow) -> str:
