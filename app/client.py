@@ -21,7 +21,7 @@ from typing import Any
 from app.bootstrap import Process, connect
 from app.errors import TaskNotFound, WrongState
 from app.events.service import EventService
-from app.operations import control, definitions, events, query, retention, schedules, signal, workers
+from app.operations import control, definitions, events, query, retention, schedules, schemas, signal, workers
 from app.operations import start as starting
 from app.operations.bulk import BulkResult, bulk
 from app.operations.definitions import Registered
@@ -35,11 +35,12 @@ from app.operations.workers import Worker
 from app.store.handlers import EventExecutionRow
 from app.store.inbox import OutboxRow
 from app.store.schedules import FiringRow, ScheduleRow
+from app.store.schemas import SchemaRow
 from config.settings import Settings, current
 from workflows.errors import PodiumError
 from workflows.events import EventHandler
 from workflows.loading import Definitions, load
-from workflows.model import IdempotencyStrategy, TaskDef, WorkflowDef
+from workflows.model import IdempotencyStrategy, SchemaDef, TaskDef, WorkflowDef
 from workflows.operator import Finding
 from workflows.schedules import WorkflowSchedule
 from workflows.status import WorkflowStatus
@@ -443,6 +444,38 @@ class Podium:
     def schedule_executions(self, **filters: Any) -> list[FiringRow]:
         """What schedules have fired: `app.operations.schedules.list_firings`, which names the filters."""
         return schedules.list_firings(self.engine, **filters)
+
+    def put_schema(
+        self,
+        schema: SchemaDef | Mapping[str, Any],
+        *,
+        new_version: bool = False,
+        actor: str | None = None,
+    ) -> SchemaRow:
+        """Register a schema that definitions name, or change it: `app.operations.schemas.save`.
+
+        Raises:
+            InvalidDocument: it has errors.
+        """
+        document = schema.to_json() if isinstance(schema, SchemaDef) else schema
+        (saved,) = schemas.save(self.engine, [document], new_version=new_version, actor=actor)
+        return saved
+
+    def schema(self, name: str, version: int | None = None) -> SchemaRow:
+        """A registered schema; its latest version when `version` is not given.
+
+        Raises:
+            SchemaNotFound: there is none.
+        """
+        return schemas.get(self.engine, name, version)
+
+    def schemas(self) -> list[SchemaRow]:
+        """All versions of all schemas, by name."""
+        return schemas.list_schemas(self.engine)
+
+    def remove_schema(self, name: str, version: int | None = None, *, actor: str | None = None) -> None:
+        """Delete a version of a schema, or all of them: `app.operations.schemas.remove`."""
+        schemas.remove(self.engine, name, version, actor=actor)
 
     def log(self, task_id: str) -> list[tuple[int, str, str]]:
         """What a worker task has logged: (ms since the epoch, level, message)."""

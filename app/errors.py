@@ -14,11 +14,13 @@ PodiumError
     ├── TaskNotFound              no such task in the execution
     ├── HandlerNotFound           no such event handler
     ├── ScheduleNotFound          no such schedule
+    ├── SchemaNotFound            no such schema or version
     ├── EventNotFound             no such message, event execution or event to be sent
     ├── TaskIdNotFound            no task has this id
     ├── KeyNotFound               no API key has this id
     ├── InvalidInput              an argument is of no use
     ├── DefinitionConflict        this name and version is registered with another content
+    ├── SchemaInUse               definitions name the schema
     ├── HandlerConflict           an event handler of this name exists
     ├── IdempotencyConflict       the idempotency key was used before
     ├── EffectImpossible          a task's completion can't be part of this transaction
@@ -147,6 +149,28 @@ class ScheduleNotFound(OperationError):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "'podium schedule list' lists them"
         super().__init__(f"no schedule is called {name!r}; {hint}")
+
+
+class SchemaNotFound(OperationError):
+    """No schema of this name and version is registered."""
+
+    def __init__(self, name: str, version: int | None = None, known: Sequence[str] = ()) -> None:
+        self.name, self.version = name, version
+        which = f"{name!r}" if version is None else f"{name!r} version {version}"
+        near = [n for n in difflib.get_close_matches(name, known, n=1) if n != name]
+        hint = f"did you mean {near[0]!r}?" if near else "'podium schema list' lists what there is"
+        super().__init__(f"no schema {which} is registered; {hint}")
+
+
+class SchemaInUse(OperationError):
+    """Definitions name the schema: `users`."""
+
+    def __init__(self, name: str, version: int, users: Sequence[str]) -> None:
+        self.name, self.version, self.users = name, version, tuple(users)
+        super().__init__(
+            f"schema {name!r} version {version} is used by {', '.join(users)}; "
+            "change or remove these definitions first"
+        )
 
 
 class EventNotFound(OperationError):

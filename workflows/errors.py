@@ -4,7 +4,7 @@ PodiumError
 ├── DefinitionError
 │   ├── UnreadableDefinition      the document is no JSON/YAML, or no workflow definition
 │   ├── InvalidDefinition         it was read; the static checks found errors
-│   └── InvalidDocument           an event handler or schedule with errors
+│   └── InvalidDocument           an event handler, schedule or schema with errors
 ├── ExpressionError               a `${...}` that can't be parsed
 ├── ScriptError                   a script of a definition (JavaScript, jq) failed
 │   ├── ScriptTimeout
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from workflows.operator import Finding
@@ -47,16 +47,18 @@ class UnreadableDefinition(DefinitionError):
 class InvalidDefinition(DefinitionError):
     """The static checks found errors; `findings` holds all of them, warnings included."""
 
-    def __init__(self, name: str, findings: Sequence[Finding]) -> None:
+    def __init__(
+        self, name: str, findings: Sequence[Finding], kind: Literal["workflow", "task"] = "workflow"
+    ) -> None:
         self.name, self.findings = name, tuple(findings)
         errors = [f for f in findings if f.severity == "error"]
         lines = "".join(f"\n  {f.path}: {f.message} {f.fix}" for f in errors)
         noun = "error" if len(errors) == 1 else "errors"
-        super().__init__(f"workflow definition {name!r} has {len(errors)} {noun}:{lines}")
+        super().__init__(f"{kind} definition {name!r} has {len(errors)} {noun}:{lines}")
 
 
 class InvalidDocument(DefinitionError):
-    """An event handler or a schedule has errors; `problems` holds each as (path in the document, what is wrong)."""
+    """An event handler, a schedule or a schema has errors; `problems` holds each as (path in the document, what is wrong)."""
 
     def __init__(self, kind: str, name: str, problems: Sequence[tuple[str, str]]) -> None:
         self.kind, self.name, self.problems = kind, name, tuple(problems)

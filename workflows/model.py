@@ -105,8 +105,18 @@ class RateLimitPolicy(StrEnum):
     REJECT = "REJECT"  #: it is refused
 
 
-class SchemaDef(Document):
-    """A schema of an input or output."""
+class Auditable(Document):
+    """Who made and changed a definition; the server sets these. Times are milliseconds since the epoch."""
+
+    owner_app: str | None = None
+    create_time: int | None = None
+    update_time: int | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+
+
+class SchemaDef(Auditable):
+    """A schema of an input or output: with `data`, or the name and version of one that is registered."""
 
     name: str | None = None
     version: int = 1
@@ -151,16 +161,6 @@ class SubWorkflowParams(Document):
     priority: int | str | None = None
     compensates: str | None = None
     """Podium's own, in the definitions of compensations: the execution that is undone, in place of a workflow."""
-
-
-class Auditable(Document):
-    """Who made and changed a definition; the server sets these. Times are milliseconds since the epoch."""
-
-    owner_app: str | None = None
-    create_time: int | None = None
-    update_time: int | None = None
-    created_by: str | None = None
-    updated_by: str | None = None
 
 
 class TaskDef(Auditable):

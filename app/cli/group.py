@@ -39,6 +39,7 @@ COMMANDS = {
     "prune": "Remove executions that ended long ago, in small batches.",
     "event": "Publish events; look after event handlers and what they did.",
     "events": "Receive events, act on them, and send what is to go out, until Ctrl-C.",
+    "schema": "Keep JSON Schemas that definitions name.",
     "schedule": "Start workflows by the clock.",
     "workers": "List the workers that live.",
     "api": "Serve the REST API until Ctrl-C.",

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from rich.table import Table
 
 from app.cli.render import duration, moment, status_text, table, text
+from app.store.schemas import SchemaRow
 from workflows.model import TaskDef
 from workflows.operator import Finding, Operator
 from workflows.reference import summary
@@ -77,6 +79,15 @@ def task_definitions_table(definitions: Iterable[TaskDef]) -> Table:
             duration(one.timeout_seconds * 1000) if one.timeout_seconds else "",
             text(one.description),
         )
+    return made
+
+
+def schemas_table(rows: Iterable[SchemaRow]) -> Table:
+    """One line for each version of a schema."""
+    made = table("name", "version", "type", "changed", right=["version"])
+    for row in rows:
+        kind = orjson.loads(row.content).get("type")
+        made.add_row(text(row.name), str(row.version), text(kind), moment(row.updated))
     return made
 
 

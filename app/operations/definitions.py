@@ -10,13 +10,14 @@ import orjson
 
 from app.errors import DefinitionConflict, TaskDefinitionNotFound, WorkflowNotFound
 from app.runtime.engine import Engine
+from app.runtime.schemas import find_schema, with_schemas
 from app.store import definitions, tags
 from app.store.unit_of_work import Session
 from workflows.loading import Definitions
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Finding
 from workflows.program import Program
-from workflows.validation import require_valid, validate
+from workflows.validation import require_valid, require_valid_task, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Registered:
     unchanged: tuple[str, ...]
     """`name` and `name:version` of those that were registered so already."""
     warnings: tuple[tuple[str, Finding], ...]
-    """(workflow name, finding)."""
+    """(name of the definition, finding)."""
 
 
 def register(engine: Engine, found: Definitions, *, overwrite: bool = False) -> Registered:
@@ -37,19 +38,20 @@ def register(engine: Engine, found: Definitions, *, overwrite: bool = False) -> 
     overwrite: a version that is registered with another content gets the new one; executions that run keep theirs.
 
     Raises:
-        InvalidDefinition: the static checks found errors; nothing is stored.
+        InvalidDefinition: the static checks found errors, or a schema is not registered; nothing is stored.
         DefinitionConflict: a version is registered with another content; nothing is stored.
     """
 
     def work(session: Session) -> Registered:
         definitions.lock(session)
         known = _known(session, found)
-        warnings = [(d.name, f) for d in found.workflows for f in require_valid(d, **known)]
+        warnings = [(d.name, f) for d in found.tasks for f in require_valid_task(d, known["find_schema"])]
+        warnings += [(d.name, f) for d in found.workflows for f in require_valid(d, **known)]
         changed_tasks = [d for d in found.tasks if _put_task(engine, session, d)]
         task_defs = engine.known_task_defs(session)
         changed = [d for d in found.workflows if _put_workflow(engine, session, d, task_defs, overwrite)]
         if changed_tasks:
-            _refresh(engine, session, {d.name for d in changed_tasks}, task_defs)
+            refresh(engine, session, {d.name for d in changed_tasks}, task_defs)
         return Registered(
             tasks=tuple(d.name for d in changed_tasks),
             workflows=tuple((d.name, d.version) for d in changed),
@@ -155,7 +157,7 @@ def remove_task_definition(engine: Engine, name: str) -> None:
         if not definitions.delete_task_def(session, name):
             raise TaskDefinitionNotFound(name)
         tags.clear(session, "task", name)
-        _refresh(engine, session, {name}, engine.known_task_defs(session))
+        refresh(engine, session, {name}, engine.known_task_defs(session))
 
     engine.store.transact(work)
 
@@ -171,7 +173,8 @@ def list_names(engine: Engine) -> list[str]:
 
 def list_task_definitions(engine: Engine) -> list[TaskDef]:
     """All registered task definitions, by name."""
-    return list(engine.store.read(engine.known_task_defs).values())
+    found = engine.store.read(definitions.task_defs)
+    return [TaskDef.model_validate_json(content) for content in found.values()]
 
 
 def _known(session: Session | None, found: Definitions) -> dict[str, Any]:
@@ -193,7 +196,11 @@ def _known(session: Session | None, found: Definitions) -> dict[str, Any]:
             return tasks[name]
         return TaskDef.model_validate_json(stored[name]) if name in stored else None
 
-    return {"find_workflow": find_workflow, "find_task_def": find_task_def}
+    return {
+        "find_workflow": find_workflow,
+        "find_task_def": find_task_def,
+        "find_schema": None if session is None else lambda key: find_schema(session, key),
+    }
 
 
 def _put_task(engine: Engine, session: Session, definition: TaskDef) -> bool:
@@ -232,13 +239,16 @@ def _put_workflow(
 def _store(
     engine: Engine, session: Session, definition: WorkflowDef, task_defs: dict[str, TaskDef]
 ) -> Program:
-    program = Program(definition, task_defs)
+    program = Program(with_schemas(session, definition), task_defs)
     definitions.store_program(session, program.id, program.content().decode(), engine.clock())
     return engine.programs.put(program)
 
 
-def _refresh(engine: Engine, session: Session, changed: set[str], task_defs: dict[str, TaskDef]) -> None:
-    """Executions that start from now on use the changed task definitions; those that run keep theirs."""
+def refresh(engine: Engine, session: Session, changed: set[str], task_defs: dict[str, TaskDef]) -> None:
+    """Executions that start from now on use the changed task definitions and schemas; those that run keep theirs.
+
+    changed: their names.
+    """
     for name, version, _description, content, _created, _updated in definitions.all_definitions(session):
         if _mentions(content, changed):
             definition = WorkflowDef.model_validate_json(content)
@@ -259,6 +269,7 @@ __all__: Sequence[str] = [
     "list_definitions",
     "list_names",
     "list_task_definitions",
+    "refresh",
     "register",
     "remove_definition",
     "remove_task_definition",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,10 @@ def start(
         program = engine.believed.get((name, version))
         if program is not None:
             new = new_execution(program)
-            begun = straight.begin(engine, name, version, new, execution_id)
+            begun = None
+            # What is believed may be older than what is registered, and have another schema: that one decides.
+            with contextlib.suppress(InvalidInput):
+                begun = straight.begin(engine, name, version, new, execution_id)
             if begun is not None:
                 engine.publisher.publish(begun.sends)
                 return execution_id

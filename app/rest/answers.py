@@ -270,6 +270,17 @@ class NameAndVersion(Answer):
     create_time: Ms
 
 
+class SchemaDocument(Answer):
+    """A registered schema."""
+
+    name: str
+    version: int
+    type: str
+    data: Object | None = None
+    create_time: Ms
+    update_time: Ms
+
+
 class TagDocument(Answer):
     """A label."""
 

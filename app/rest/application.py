@@ -29,6 +29,7 @@ from app.rest.routes import (
     execute,
     metadata,
     scheduler,
+    schema,
     search,
     secrets,
     signals,
@@ -60,6 +61,7 @@ ROUTERS = (
     control.routes,
     event.routes,
     scheduler.routes,
+    schema.routes,
 )
 """In this order a path finds its route: what is written out before what is a parameter."""
 _WRITE_POLLS_SECONDS = 1.0

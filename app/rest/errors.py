@@ -33,6 +33,7 @@ STATUS = {
     "HandlerNotFound": 404,
     "EventNotFound": 404,
     "ScheduleNotFound": 404,
+    "SchemaNotFound": 404,
     "OperationError": 409,
     "StoreError": 503,
     "BrokerUnavailable": 503,

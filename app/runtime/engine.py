@@ -21,6 +21,7 @@ from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import dump, too_large
 from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Traces, Workers
 from app.runtime.programs import Programs
+from app.runtime.schemas import with_schemas
 from app.runtime.secrets import Secrets, hidden
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
@@ -411,15 +412,19 @@ class Engine:
         """The program of what a task starts.
 
         Raises:
-            WorkflowNotFound: there is no such definition.
+            WorkflowNotFound, SchemaNotFound: there is no such definition, or no such schema.
         """
         if start.definition is not None:
             return self.unregistered(session, WorkflowDef.model_validate(start.definition), now)
         return self.registered(session, start.name, start.version or None)
 
     def unregistered(self, session: Session, definition: WorkflowDef, now: int) -> Program:
-        """The program of a definition that need not be registered."""
-        program = Program(definition, self.known_task_defs(session))
+        """The program of a definition that need not be registered.
+
+        Raises:
+            SchemaNotFound: it enforces a schema that is not registered.
+        """
+        program = Program(with_schemas(session, definition), self.known_task_defs(session))
         definitions.store_program(session, program.id, program.content().decode(), now)
         return self.programs.put(program)
 
@@ -437,8 +442,9 @@ class Engine:
         return program
 
     def known_task_defs(self, session: Session) -> dict[str, TaskDef]:
-        """All registered task definitions by name."""
-        return {n: TaskDef.model_validate_json(c) for n, c in definitions.task_defs(session).items()}
+        """All registered task definitions by name, with the schemas that they name."""
+        found = {n: TaskDef.model_validate_json(c) for n, c in definitions.task_defs(session).items()}
+        return {n: with_schemas(session, d) for n, d in found.items()}
 
     def rewrite(
         self, session: Session, execution: Execution, ref: str, task: WorkflowTask, now: int
@@ -446,13 +452,13 @@ class Engine:
         """Let an execution go on with a program in which `task` stands in the place of `ref`.
 
         Raises:
-            DuplicateReference, pydantic.ValidationError: it can't stand there; nothing is written.
+            DuplicateReference, SchemaNotFound, pydantic.ValidationError: it can't stand there; nothing is written.
         """
         # Two branches may come to this at one time: each builds on what the other has made.
         row = executions.by_id(session, execution.id, lock=True)
         assert row is not None
         before = self.programs.get(row.program_id, session)
-        after = before.rewritten(ref, task, self.known_task_defs(session))
+        after = before.rewritten(ref, with_schemas(session, task), self.known_task_defs(session))
         if after.id != before.id:
             definitions.store_program(session, after.id, after.content().decode(), now)
             executions.set_program(session, execution.id, after.id)

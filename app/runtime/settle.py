@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from app.errors import SchemaNotFound
 from app.runtime import arrivals, compensation, ending, limits, resumption, retry, starting
 from app.runtime.clock import new_claim, new_id
 from app.runtime.events import announce
@@ -469,7 +470,7 @@ class Settlement:
         if not isinstance(made, Failed):
             try:
                 node = self.engine.rewrite(self.session, execution, node.ref, made, self.now).node(node.ref)
-            except (DuplicateReference, ValueError) as error:
+            except (DuplicateReference, SchemaNotFound, ValueError) as error:
                 made = Failed(f"{node.ref} can't become what its input says: {error}", terminal=True)
             else:
                 domain = self.domain_of(execution, node)

@@ -50,6 +50,17 @@ task_def = Table(
     Column("updated", BigInteger, nullable=False),
 )
 
+# JSON Schemas that definitions name.
+schema = Table(
+    "schema",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
 workflow = Table(
     "workflow",
     metadata,

@@ -405,3 +405,28 @@ def test_settings_of_no_use_are_bad_input(tmp_path: Path, settings: dict[str, An
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.returncode == 2
+
+
+def test_schemas_are_kept_until_no_definition_names_them(terminal: Terminal) -> None:
+    named = {"name": "greeting", "version": 2, "type": "JSON"}
+    data = {"type": "object", "required": ["name"]}
+    schema = {"name": "greeting", "data": data}
+    (terminal.folder / "greeting.json").write_text(json.dumps(schema))
+    (terminal.folder / "strict.json").write_text(json.dumps(GREET | {"name": "strict", "inputSchema": named}))
+
+    early = terminal.run("register", "strict.json")
+    put = [terminal.run("schema", "put", "greeting.json", *more) for more in ([], ["--new-version"])]
+    registered = terminal.run("register", "strict.json")
+    listed = json.loads(terminal.run("schema", "list", "--json").stdout)
+    shown = json.loads(terminal.run("schema", "show", "greeting").stdout)
+    refused = terminal.run("schema", "remove", "greeting")
+    removed = terminal.run("schema", "remove", "greeting", "--version", "1")
+    bad = terminal.run("start", "strict", "--input", "{}")
+
+    assert early.returncode != 0
+    assert "No schema 'greeting' version 2 is registered" in early.stderr
+    assert [done.returncode for done in (*put, registered, removed)] == [0, 0, 0, 0]
+    assert [row["version"] for row in listed] == [1, 2]
+    assert shown["data"] == data
+    assert "is used by workflow definition 'strict' version 1" in refused.stderr
+    assert "'name' is a required property" in bad.stderr

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidInput
-from app.operations import outside
+from app.operations import outside, schemas
 from app.operations.outside import ResultStatus, TaskResult
 from app.operations.start import start
 from tests.runtime.harness import Harness
@@ -131,7 +131,7 @@ def test_a_schema_that_is_none_is_found_at_registration_and_nothing_is_fetched()
     remote = workflow("remote", input_schema=schema({"$ref": "http://127.0.0.1:1/x.json"}))(
         simple("work", ref="a")
     )
-    empty = workflow("empty", input_schema=SchemaDef(name="x"))(simple("work", ref="a"))
+    empty = workflow("empty", input_schema=SchemaDef())(simple("work", ref="a"))
 
     assert [(f.path, f.rule) for f in validate(broken)] == [("inputSchema.data", "malformed-schema")]
     assert [(f.path, f.rule) for f in validate(empty)] == [("inputSchema", "schema-not-checked")]
@@ -140,3 +140,59 @@ def test_a_schema_that_is_none_is_found_at_registration_and_nothing_is_fetched()
     check = Program(remote).fits_input
     assert check is not None
     assert "which is not in it" in (check.problem({}) or "")
+
+
+def test_a_dynamic_task_is_held_against_the_schema_that_its_definition_names(harness: Harness) -> None:
+    schemas.save(harness.engine, [{"name": "number", "version": 1, "data": NUMBER}])
+    enforced: dict[str, Any] = {"name": "work", "enforceSchema": True}
+    made = {
+        "name": "work",
+        "taskReferenceName": "one",
+        "type": "SIMPLE",
+        "taskDefinition": enforced | {"inputSchema": {"name": "number", "version": 1}},
+    }
+    fork = WorkflowDef.model_validate(
+        {
+            "name": "flow",
+            "tasks": [
+                {
+                    "name": "f",
+                    "taskReferenceName": "f",
+                    "type": "FORK_JOIN_DYNAMIC",
+                    "dynamicForkTasksParam": "tasks",
+                    "dynamicForkTasksInputParamName": "inputs",
+                    "inputParameters": {
+                        "tasks": "${workflow.input.tasks}",
+                        "inputs": {"one": {"n": "text"}},
+                    },
+                },
+                {"name": "j", "taskReferenceName": "j", "type": "JOIN"},
+            ],
+        }
+    )
+    register(harness, fork)
+    held = harness.start("flow", {"tasks": [made]})
+    unknown = {**made, "taskDefinition": enforced | {"inputSchema": {"name": "nix"}}}
+    lost = harness.start("flow", {"tasks": [unknown]})
+    harness.drain()
+
+    reasons = [[row.reason or "" for row in harness.rows(each)] for each in (held, lost)]
+    assert any("the input of one does not fit its schema at $.n" in reason for reason in reasons[0])
+    assert any("no schema 'nix' version 1 is registered" in reason for reason in reasons[1])
+    assert harness.execution(held).status == harness.execution(lost).status == "FAILED"
+
+
+def test_a_program_has_its_schemas_written_in_and_asks_for_none_when_it_starts(harness: Harness) -> None:
+    schemas.save(harness.engine, [{"name": "number", "version": 1, "data": NUMBER}])
+    definition = workflow("flow", input_schema=SchemaDef(name="number", version=1))(simple("work", ref="a"))
+    register(harness, definition)
+    execution_id = harness.start("flow", {"n": 1})
+    before = harness.execution(execution_id).program_id
+
+    schemas.save(harness.engine, [{"name": "number", "version": 1, "data": {"type": "object"}}])
+
+    program = harness.engine.programs.get(before)
+    assert program.definition.input_schema is not None
+    assert program.definition.input_schema.data == NUMBER
+    assert harness.execution(execution_id).program_id == before
+    start(harness.engine, "flow", {"n": "anything"})

@@ -9,6 +9,7 @@ from conductor.client.automator.task_handler import TaskHandler
 from conductor.client.configuration.configuration import Configuration
 from conductor.client.context.task_context import get_task_context
 from conductor.client.http.models import RerunWorkflowRequest, StartWorkflowRequest, TaskDef, TaskResult
+from conductor.client.http.models.schema_def import SchemaDef, SchemaType
 from conductor.client.http.models.task_result_status import TaskResultStatus
 from conductor.client.http.rest import ApiException
 from conductor.client.orkes_clients import OrkesClients
@@ -24,7 +25,9 @@ from conductor.client.workflow.task.switch_task import SwitchTask
 from conductor.client.workflow.task.wait_task import WaitTask
 
 
-@worker_task(task_definition_name="greet", poll_interval_millis=20)
+@worker_task(
+    task_definition_name="greet", poll_interval_millis=20, register_task_def=True, register_schema=True
+)
 def greet(name: str) -> str:
     return f"Hello {name}"
 
@@ -162,7 +165,22 @@ def main() -> None:
         metadata.get_workflow_def("flaky", 1)
     except ApiException as error:
         found["gone"] = error.code
+    found["schemas"] = schemas(clients.get_schema_client(), metadata)
     print(json.dumps(found))
+
+
+def schemas(client, metadata):
+    """What the worker has registered from its signature, and what can be done with schemas."""
+    made = client.get_schema("greet_input", 1)
+    number = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    client.register_schema(SchemaDef(name="number", version=1, type=SchemaType.JSON, data=number))
+    listed = sorted(schema.name for schema in client.get_all_schemas())
+    client.delete_schema("number", 1)
+    named = metadata.get_task_def("greet").input_schema.name
+    try:
+        client.delete_schema_by_name("greet_input")
+    except ApiException as error:
+        return [sorted(made.data["properties"]), listed, named, error.code]
 
 
 if __name__ == "__main__":

@@ -52,6 +52,15 @@ def _definitions() -> None:
         sa.Column("updated", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("name", name="task_def_pkey"),
     )
+    op.create_table(
+        "schema",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="schema_pkey"),
+    )
 
 
 def _workflow() -> None:
