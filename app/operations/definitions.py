@@ -14,7 +14,7 @@ from app.runtime.schemas import find_schema, with_schemas
 from app.store import definitions, tags
 from app.store.unit_of_work import Session
 from workflows.loading import Definitions
-from workflows.model import TaskDef, WorkflowDef
+from workflows.model import RateLimitConfig, TaskDef, WorkflowDef
 from workflows.operator import Finding
 from workflows.program import Program
 from workflows.validation import require_valid, require_valid_task, validate
@@ -115,6 +115,23 @@ def all_definitions(engine: Engine, *, latest: bool = False) -> list[WorkflowDef
     rows = engine.store.read(definitions.all_definitions)
     found = [_with_times(WorkflowDef.model_validate_json(row[3]), row[4], row[5]) for row in rows]
     return list({d.name: d for d in found}.values()) if latest else found
+
+
+def set_rate_limit(
+    engine: Engine, name: str, limit: RateLimitConfig | None, *, version: int | None = None
+) -> None:
+    """Change how many executions of a definition may run at a time; it holds for what starts from now on.
+
+    limit: None: any number. version: None: the latest.
+
+    Raises:
+        WorkflowNotFound: there is no such definition.
+    """
+    document = get_definition(engine, name, version).to_json()
+    document.pop("rateLimitConfig", None)
+    if limit is not None:
+        document["rateLimitConfig"] = limit.to_json()
+    register(engine, Definitions((WorkflowDef.model_validate(document),)), overwrite=True)
 
 
 def get_task_definition(engine: Engine, name: str) -> TaskDef:
@@ -273,4 +290,5 @@ __all__: Sequence[str] = [
     "register",
     "remove_definition",
     "remove_task_definition",
+    "set_rate_limit",
 ]

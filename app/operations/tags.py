@@ -1,11 +1,17 @@
-"""Tags of definitions and schedules: labels that people sort them by. Nothing depends on them."""
+"""Tags of definitions, schedules and secrets: labels that people sort them by. Nothing depends on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
 
-from app.errors import InvalidInput, ScheduleNotFound, TaskDefinitionNotFound, WorkflowNotFound
+from app.errors import (
+    InvalidInput,
+    ScheduleNotFound,
+    SecretNotFound,
+    TaskDefinitionNotFound,
+    WorkflowNotFound,
+)
 from app.runtime.engine import Engine
 from app.store import definitions, schedules, tags
 from app.store.tags import Tag
@@ -21,17 +27,18 @@ class Tagged(StrEnum):
     WORKFLOW = "workflow"  #: a workflow definition, all its versions
     TASK = "task"  #: a task definition
     SCHEDULE = "schedule"
+    SECRET = "secret"  #: the name of one that this process knows
 
 
 def tags_of(engine: Engine, kind: Tagged, name: str) -> list[Tag]:
     """The tags of something, sorted.
 
     Raises:
-        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound: there is no such thing.
+        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound, SecretNotFound: there is no such thing.
     """
 
     def work(session: Session) -> list[Tag]:
-        _require(session, kind, name)
+        _require(engine, session, kind, name)
         return tags.of(session, kind, name)
 
     return engine.store.read(work)
@@ -46,7 +53,7 @@ def add_tags(engine: Engine, kind: Tagged, name: str, given: Sequence[Tag], *, r
     """Tag something. `replace`: with these alone.
 
     Raises:
-        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound: there is no such thing.
+        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound, SecretNotFound: there is no such thing.
         InvalidInput: a tag without a key, or too long, or too many.
     """
     for found in given:
@@ -56,7 +63,7 @@ def add_tags(engine: Engine, kind: Tagged, name: str, given: Sequence[Tag], *, r
             )
 
     def work(session: Session) -> None:
-        _require(session, kind, name)
+        _require(engine, session, kind, name)
         if replace:
             tags.clear(session, kind, name)
         tags.add(session, kind, name, given)
@@ -70,17 +77,17 @@ def remove_tags(engine: Engine, kind: Tagged, name: str, given: Sequence[Tag]) -
     """Take tags away; what is not there is no error.
 
     Raises:
-        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound: there is no such thing.
+        WorkflowNotFound, TaskDefinitionNotFound, ScheduleNotFound, SecretNotFound: there is no such thing.
     """
 
     def work(session: Session) -> None:
-        _require(session, kind, name)
+        _require(engine, session, kind, name)
         tags.remove(session, kind, name, given)
 
     engine.store.transact(work)
 
 
-def _require(session: Session, kind: Tagged, name: str) -> None:
+def _require(engine: Engine, session: Session, kind: Tagged, name: str) -> None:
     match kind:
         case Tagged.WORKFLOW:
             if definitions.find_program(session, name, None) is None:
@@ -91,3 +98,6 @@ def _require(session: Session, kind: Tagged, name: str) -> None:
         case Tagged.SCHEDULE:
             if schedules.by_name(session, name) is None:
                 raise ScheduleNotFound(name, schedules.names(session))
+        case Tagged.SECRET:
+            if name not in engine.secrets.names():
+                raise SecretNotFound(name, engine.settings.secrets_dir)

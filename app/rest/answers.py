@@ -289,6 +289,26 @@ class TagDocument(Answer):
     value: str
 
 
+class SecretDocument(Answer):
+    """The name of a secret, and its labels."""
+
+    name: str
+    tags: list[TagDocument]
+
+
+class WorkflowTag(Answer):
+    """How many executions of a definition may run at a time; empty where any number may."""
+
+    rate_limit: RateLimit | None = None
+
+
+class RateLimit(Answer):
+    """What the executions are counted by, and their number."""
+
+    rate_limit_key: str | None = None
+    concurrent_exec_limit: int
+
+
 class Token(Answer):
     """A token for the header X-Authorization."""
 

@@ -8,6 +8,8 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from workflows.model import RateLimitConfig
+
 INT_MAX = 2**31 - 1
 """What the database's integers, and Conductor's, end at."""
 Name = Annotated[str, Field(min_length=1, max_length=255)]
@@ -56,6 +58,30 @@ class StartWorkflowRequest(Body):
     created_by: Key | None = None
     idempotency_key: Key | None = None
     idempotency_strategy: str | None = None
+
+
+class RateLimitBody(Body):
+    """A limit as the SDKs of Orkes write it, with one of two pairs of names."""
+
+    rate_limit_key: Key | None = None
+    concurrent_exec_limit: Natural | None = None
+    tag: Key | None = None
+    concurrent_execution_limit: Natural | None = None
+
+
+class WorkflowTagBody(Body):
+    """How many executions of a workflow definition may run at a time."""
+
+    rate_limit: RateLimitBody
+
+    def config(self) -> RateLimitConfig:
+        """The same as a definition has it."""
+        limit = self.rate_limit
+        given = (limit.concurrent_exec_limit, limit.concurrent_execution_limit)
+        return RateLimitConfig(
+            rate_limit_key=limit.rate_limit_key or limit.tag,
+            concurrent_exec_limit=next((each for each in given if each is not None), 0),
+        )
 
 
 class ExecLog(Body):

@@ -34,6 +34,7 @@ STATUS = {
     "EventNotFound": 404,
     "ScheduleNotFound": 404,
     "SchemaNotFound": 404,
+    "SecretNotFound": 404,
     "OperationError": 409,
     "StoreError": 503,
     "BrokerUnavailable": 503,

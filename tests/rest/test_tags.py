@@ -54,3 +54,36 @@ def test_tags_are_replaced_and_go_with_what_had_them(api: Api) -> None:
 
     assert replaced == [TWO]
     assert api.get("/metadata/tags").json() == []
+
+
+def test_the_names_of_secrets_can_be_tagged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODIUM_SECRET_BANK", "hush")
+
+    api.put("/secrets/BANK/tags", json=[ONE, TWO]).raise_for_status()
+    api.request("DELETE", "/secrets/BANK/tags", json=[TWO]).raise_for_status()
+
+    assert api.get("/secrets/BANK/tags").json() == [ONE]
+    assert {"name": "BANK", "tags": [ONE]} in api.get("/secrets-v2").json()
+    assert "hush" not in api.get("/secrets-v2").text
+    assert api.get("/secrets/NIX/tags").status_code == 404
+    assert api.put("/secrets/NIX/tags", json=[ONE]).status_code == 404
+
+
+def test_a_rate_limit_of_a_workflow_holds_until_it_is_taken_away(api: Api) -> None:
+    prepare(api)
+    path = "/metadata/tags/workflow/one"
+    before = api.get(path).json()
+
+    api.post(path, json={"rateLimit": {"concurrentExecLimit": 1}}).raise_for_status()
+    first, second = api.start("one"), api.start("one")
+    limited = api.get(path).json()
+    waiting = api.get(f"/workflow/{second}").json()["tasks"]
+    api.delete(path).raise_for_status()
+    third = api.start("one")
+
+    assert (before, api.get(path).json()) == ({}, {})
+    assert limited["rateLimit"]["concurrentExecLimit"] == 1
+    assert waiting == []
+    assert [len(api.get(f"/workflow/{each}").json()["tasks"]) for each in (first, third)] == [1, 1]
+    assert api.get("/metadata/tags/workflow/nix").status_code == 404
+    assert api.post(path, json={}).status_code == 400

@@ -14,9 +14,10 @@ from app.rest.answers import (
     NameAndVersion,
     TaskDefinition,
     WorkflowDefinition,
+    WorkflowTag,
     answers,
 )
-from app.rest.bodies import INT_MAX, InPath, OptionalInt, VersionInPath
+from app.rest.bodies import INT_MAX, InPath, OptionalInt, VersionInPath, WorkflowTagBody
 from app.rest.context import EngineHere
 from app.rest.errors import Refused
 from app.rest.replies import Json, nothing
@@ -113,6 +114,31 @@ def get_workflow(engine: EngineHere, name: InPath, version: OptionalInt = None) 
 def remove_workflow(engine: EngineHere, name: InPath, version: VersionInPath) -> Response:
     """Take a version of a workflow definition away; what runs goes on."""
     definitions.remove_definition(engine, name, version)
+    return nothing()
+
+
+@routes.get("/tags/workflow/{name}", **answers(WorkflowTag))
+def rate_limit(engine: EngineHere, name: InPath, version: OptionalInt = None) -> Response:
+    """The `rateLimitConfig` of a workflow definition."""
+    limit = definitions.get_definition(engine, name, version or None).rate_limit_config
+    return Json(
+        {} if limit is None else {"rateLimit": limit.to_json() | {"tag": limit.rate_limit_key or name}}
+    )
+
+
+@routes.post("/tags/workflow/{name}", openapi_extra=ADMIN, **NOTHING)
+def set_rate_limit(
+    engine: EngineHere, name: InPath, given: WorkflowTagBody, version: OptionalInt = None
+) -> Response:
+    """Give a workflow definition a `rateLimitConfig`, which holds for what starts from now on."""
+    definitions.set_rate_limit(engine, name, given.config(), version=version or None)
+    return nothing()
+
+
+@routes.delete("/tags/workflow/{name}", openapi_extra=ADMIN, **NOTHING)
+def remove_rate_limit(engine: EngineHere, name: InPath, version: OptionalInt = None) -> Response:
+    """Take the `rateLimitConfig` of a workflow definition away."""
+    definitions.set_rate_limit(engine, name, None, version=version or None)
     return nothing()
 
 

@@ -1,4 +1,4 @@
-"""Tags of workflow definitions, task definitions and schedules."""
+"""Tags of workflow definitions, task definitions, schedules and secrets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import Field
 
 from app.operations import tags
 from app.operations.tags import Tagged
-from app.rest.answers import NOTHING, TagDocument, answers
+from app.rest.answers import NOTHING, SecretDocument, TagDocument, answers
 from app.rest.bodies import Body as Model
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere
 from app.rest.replies import Json, nothing
-from app.rest.route import ADMIN, router
+from app.rest.route import ADMIN, OPERATOR, router
 from app.store.tags import Tag
 
 routes = router("tags")
@@ -102,6 +102,35 @@ def add_schedule_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Res
 def remove_schedule_tags(engine: EngineHere, name: InPath, given: OneOrMore) -> Response:
     """Take tags of a schedule away."""
     return _removed(engine, Tagged.SCHEDULE, name, given)
+
+
+@routes.get("/secrets/{key}/tags", openapi_extra=OPERATOR, **answers(list[TagDocument]))
+def secret_tags(engine: EngineHere, key: InPath) -> Response:
+    """The tags of a secret."""
+    return _listed(engine, Tagged.SECRET, key)
+
+
+@routes.put("/secrets/{key}/tags", openapi_extra=ADMIN, **NOTHING)
+def add_secret_tags(engine: EngineHere, key: InPath, given: OneOrMore) -> Response:
+    """Tag a secret."""
+    return _added(engine, Tagged.SECRET, key, given)
+
+
+@routes.delete("/secrets/{key}/tags", openapi_extra=ADMIN, **NOTHING)
+def remove_secret_tags(engine: EngineHere, key: InPath, given: OneOrMore) -> Response:
+    """Take tags of a secret away."""
+    return _removed(engine, Tagged.SECRET, key, given)
+
+
+@routes.get("/secrets-v2", openapi_extra=OPERATOR, **answers(list[SecretDocument]))
+def secrets_with_tags(engine: EngineHere) -> Response:
+    """The names of the secrets that this process knows, with their tags."""
+    return Json(
+        [
+            {"name": name, "tags": [_document(tag) for tag in tags.tags_of(engine, Tagged.SECRET, name)]}
+            for name in engine.secrets.names()
+        ]
+    )
 
 
 def _listed(engine: Any, kind: Tagged, name: str) -> Response:
