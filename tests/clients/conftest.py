@@ -76,6 +76,21 @@ def _node(version: str) -> Path:
     return home
 
 
+def _java(version: str) -> Path:
+    """A directory with the classes of that version of the Java SDK; made once."""
+    home = INSTALLED / f"conductor-client-{version}"
+    done = home / "installed"
+    if not done.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        install = ["mvn", "--quiet", "--batch-mode", "--file", str(SCRIPTS / "pom.xml")]
+        subprocess.run(
+            [*install, "dependency:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"], check=True
+        )
+        assert (home / "lib" / f"conductor-client-{version}.jar").exists()
+        done.touch()
+    return home
+
+
 def run(command: list[str], url: str, folder: Path) -> Any:
     """Run a script that prints one JSON document; what it says."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PODIUM"))}
@@ -110,3 +125,9 @@ def node(url: str) -> RunScript:
         return run(["node", name], url, home)
 
     return run_script
+
+
+@pytest.fixture
+def java(url: str, tmp_path: Path) -> RunScript:
+    """Runs a program of one source file with the Java SDK."""
+    return lambda name: run(["java", "-cp", f"{_java('4.0.10')}/lib/*", str(SCRIPTS / name)], url, tmp_path)

@@ -45,3 +45,13 @@ def test_a_worker_on_node_and_the_javascript_sdk(node: RunScript) -> None:
         "start": ["COMPLETED", {"result": "Hello again"}],
         "search": 2,
     }
+
+
+def test_a_worker_and_clients_in_java(java: RunScript) -> None:
+    assert java("JavaWorker.java") == {
+        "status": "COMPLETED",
+        "output": {"said": "Hello Java"},
+        "attempts": ["FAILED", "COMPLETED"],
+        "log": "greeted",
+        "definition": "hello_java",
+    }
