@@ -301,6 +301,10 @@ class Podium:
         if signal.signal(self.engine, execution_id, ResultStatus(status), output, **options) is None:
             raise WrongState(f"nothing in execution {execution_id} waits for a signal")
 
+    def send_message(self, execution_id: str, message: Mapping[str, Any], *, actor: str | None = None) -> str:
+        """Send a message to an execution; the message's id: `app.operations.signal.send_message`."""
+        return signal.send_message(self.engine, execution_id, message, actor=actor)
+
     def reset_callbacks(self, execution_id: str, **options: Any) -> None:
         """Have tasks that asked to be called later called now: `app.operations.control.reset_callbacks`."""
         control.reset_callbacks(self.engine, execution_id, **options)

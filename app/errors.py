@@ -253,6 +253,17 @@ class RateLimited(OperationError):
         )
 
 
+class TooManyMessages(OperationError):
+    """An execution has as many messages that nobody has taken as it may have."""
+
+    def __init__(self, execution_id: str, limit: int) -> None:
+        self.execution_id, self.limit = execution_id, limit
+        super().__init__(
+            f"execution {execution_id} has {limit:,} messages that it has not taken: the message was not sent; "
+            "send it when some are taken, or raise PODIUM_MESSAGE_LIMIT"
+        )
+
+
 class EffectImpossible(OperationError):
     """A task's completion can't be part of the transaction that was given; nothing was committed."""
 

@@ -162,6 +162,15 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Receive:
+    """Finished with the first messages to the execution, at most `limit` of them: `{"messages": […], "count": n}`."""
+
+    limit: int
+    wait: bool
+    """Where there is none: park until one comes, rather than finish with none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """End the whole execution with `status`; what is still open is cancelled."""
 
@@ -181,7 +190,7 @@ class Failed:
     """Overrides the status (JOIN: CANCELED). None: FAILED, or FAILED_WITH_TERMINAL_ERROR when `terminal`."""
 
 
-Outcome = Done | Branch | Repeat | Fan | Wait | Again | Start | Publish | Finish | Failed
+Outcome = Done | Branch | Repeat | Fan | Wait | Again | Start | Publish | Receive | Finish | Failed
 
 
 # --- the contract ----------------------------------------------------------------------------------------------
@@ -238,6 +247,8 @@ class Operator:
     slow: ClassVar[bool] = False
     """It may take seconds, because it waits for somebody else: it runs on workers only, never while somebody waits
     for the answer of a call."""
+    cacheable: ClassVar[bool] = False
+    """Its output follows from its input, for a time at least: `cacheConfig` applies."""
     uses_secrets: ClassVar[bool] = False
     """Its input may name secrets: it hands it to a service and to nobody else."""
     contains: ClassVar[Literal["cases", "branches", "loop"]] = "cases"

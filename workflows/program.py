@@ -31,6 +31,15 @@ DEFAULT_OPERATOR = TaskDef(name="", retry_count=0)
 """An operator without a task definition is not retried."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """`cacheConfig` of a task."""
+
+    key: Template | None
+    """Of what its output is kept by, with the fields of its input as roots; None: all of its input."""
+    seconds: int
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One task of the definition."""
@@ -55,6 +64,8 @@ class Node:
     fits_input: Check | None = None
     """What its input is held against before it begins; None: nothing."""
     fits_output: Check | None = None
+    cache: Cache | None = None
+    """How long its output may be used again; None: not at all."""
     secrets: tuple[Place, ...] = ()
     """Where its input names secrets, whose values it gets when it runs."""
     children: dict[str, Container] = field(default_factory=dict)
@@ -82,6 +93,11 @@ class Node:
     def worker(self) -> str:
         """The name that a worker registers for it."""
         return self.task.became or (self.task.name if self.task.type == "SIMPLE" else self.task.type)
+
+    @property
+    def gated(self) -> bool:
+        """Whether something is asked before it begins: if its input fits, if its output is known."""
+        return self.fits_input is not None or self.cache is not None
 
     @property
     def reads(self) -> frozenset[tuple[str, str | None]]:
@@ -275,6 +291,7 @@ class Program:
             instant=instant,
             limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
+            cache=_cache(task, operator),
             fits_input=check_of(definition.input_schema, definition.enforce_schema),
             fits_output=check_of(definition.output_schema, definition.enforce_schema),
             secrets=tuple(places((known.input_template if known else {}) | task.input_parameters))
@@ -301,6 +318,13 @@ class Program:
         if not join.whole:
             for ref in inside:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
+
+
+def _cache(task: WorkflowTask, operator: Operator | None) -> Cache | None:
+    config = task.cache_config
+    if config is None or not config.ttl_in_second or (operator is not None and not operator.cacheable):
+        return None
+    return Cache(Template.compile(config.key) if config.key else None, config.ttl_in_second)
 
 
 def _spec(operator: Operator, task: WorkflowTask) -> Spec | None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "complete": "Complete a task that waits, with an output.",
     "fail": "Fail a task that is open; its retry policy decides what follows.",
     "signal": "End the first task that waits, in an execution or in its sub-workflows.",
+    "send-message": "Send a message to an execution, which a PULL_WORKFLOW_MESSAGES task of it takes.",
     "reset-callbacks": "Have worker tasks that asked to be called again later called now.",
     "pause": "Have nothing new begin in executions.",
     "resume": "Go on with executions that are paused.",

@@ -18,7 +18,7 @@ from app.operations.listing import first_id
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
 from app.runtime.settle import Settlement
-from app.store import executions, logs, retention, tasks
+from app.store import cache, executions, logs, retention, tasks
 from app.store.executions import WorkflowRow
 from app.store.unit_of_work import Session
 from workflows.status import WorkflowStatus
@@ -207,15 +207,20 @@ def _document(engine: Engine, row: WorkflowRow) -> Document:
 
 
 class Keeper:
-    """Prunes by the settings, a batch at a time: what beat does beside everything else."""
+    """Prunes by the settings, and forgets outputs that were kept long enough, a batch at a time: what beat does beside
+    everything else."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._next = 0
+        self._forget_at = 0
 
     def tick(self) -> bool:
         """Remove one batch if it is time; True: there may be more at once."""
         settings, now = self._engine.settings, self._engine.clock()
+        if now >= self._forget_at:
+            more = self._engine.store.transact(lambda s: cache.forget(s, now)) == cache.FORGET_BATCH
+            self._forget_at = now if more else now + _PAUSE_MS
         if settings.retention_seconds is None or now < self._next:
             return False
         # An archive that can't be written is tried again after the pause, not at once.

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import InvalidInput, TaskIdNotFound, TaskNotFound, WrongState
+from app.errors import InvalidInput, TaskIdNotFound, TaskNotFound, TooManyMessages, WrongState
 from app.operations.audit import locked_execution, locked_row, recorded
 from app.operations.outside import ResultStatus, TaskResult, apply_result, require_endable
 from app.operations.values import json_object
 from app.operations.waiting import blocking
+from app.runtime.clock import new_id
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
+from app.runtime.payload import dump
 from app.runtime.settle import Settlement
-from app.store import executions, tasks
+from app.store import executions, messages, tasks
 from app.store.executions import WorkflowRow
+from app.store.messages import Message
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
 from workflows.operator import Done, Failed
@@ -65,6 +68,45 @@ def fail_task(
         ExecutionNotFound, TaskNotFound, WrongState: as `complete_task`.
     """
     _end(engine, execution_id, ref, Failed(reason, terminal=terminal), "fail_task", actor, reason)
+
+
+def send_message(
+    engine: Engine, execution_id: str, message: Mapping[str, Any], *, actor: str | None = None
+) -> str:
+    """Send a message to an execution: the PULL_WORKFLOW_MESSAGES task that waits for one goes on, or one that comes
+    takes it. Messages are taken in the order in which they were sent, each once.
+
+    Conductor: POST /workflow/{workflowId}/messages.
+
+    Returns:
+        the message's id.
+
+    Raises:
+        ExecutionNotFound: there is none.
+        WrongState: it does not run.
+        InvalidInput: the message is no JSON object, or too large.
+        TooManyMessages: it has as many messages that nobody has taken as it may have.
+    """
+    given, message_id = json_object(message, "a message", engine.payload_limit), new_id()
+    limit = engine.settings.message_limit
+
+    def work(settlement: Settlement) -> Any:
+        session = settlement.session
+        row = locked_row(settlement, execution_id)
+        if row.status != WorkflowStatus.RUNNING:
+            raise WrongState(f"execution {execution_id} is {row.status}: only one that runs is sent messages")
+        if messages.count(session, execution_id, limit) >= limit:
+            raise TooManyMessages(execution_id, limit)
+        messages.put(session, Message(message_id, execution_id, dump(given), settlement.now))
+        waiting = messages.waiting(session, execution_id)
+        task = None if waiting is None else tasks.by_id(session, waiting, lock=True)
+        if task is not None:
+            execution = locked_execution(engine, settlement, execution_id)
+            settlement.receive(execution, task)
+        return {"message": message_id}
+
+    recorded(engine, "send_message", execution_id, work, actor=actor)
+    return message_id
 
 
 class _NothingWaits(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.errors import SchemaNotFound
-from app.runtime import arrivals, compensation, ending, limits, resumption, retry, starting
+from app.runtime import arrivals, caching, compensation, ending, limits, resumption, retry, starting
 from app.runtime.clock import new_claim, new_id
 from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
@@ -23,7 +23,7 @@ from app.runtime.payload import dump, too_large
 from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
 from app.runtime.views import step_of
-from app.store import executions, tasks
+from app.store import executions, messages, tasks
 from app.store.tasks import Position, TaskRow
 from app.store.unit_of_work import Session
 from workflows.canvas import celery_name
@@ -38,6 +38,7 @@ from workflows.operator import (
     Finish,
     Outcome,
     Publish,
+    Receive,
     Repeat,
     Start,
     Wait,
@@ -106,9 +107,28 @@ class Settlement:
                 name, payload = self._event(execution, node, sink, outcome.payload)
                 ended = Wait(None, OUTSIDE, payload) if node.task.async_complete else Done(payload)
                 return ended, lambda: announce(self.session, name, payload, self.now)
+            case Receive(limit=limit, wait=wait):
+                return self.received(execution, limit, wait)
+            case Done(status=TaskStatus.COMPLETED) if held.row.worker == caching.CACHE:
+                # It made no effect that anybody would answer for later.
+                return outcome, None
             case Done(status=TaskStatus.COMPLETED) if node.operator is None and node.task.async_complete:
                 return Wait(None, OUTSIDE, outcome.output), None
         return outcome, None
+
+    def received(self, execution: Execution, limit: int, wait: bool) -> tuple[Outcome, Todo | None]:
+        """The first messages to an execution, and what takes them out once that is written."""
+        # Who sends one holds the lock too: it finds this task waiting, or its message is found here.
+        executions.by_id(self.session, execution.id, lock=True)
+        found = messages.first(self.session, execution.id, limit)
+        if not found and wait:
+            return Wait(None, "waiting for a message"), None
+        given = [
+            {"id": one.id, "receivedAt": one.created, "payload": orjson.loads(one.payload)} for one in found
+        ]
+        ids = [one.id for one in found]
+        output = {"messages": given, "count": len(given)}
+        return Done(output), lambda: messages.take(self.session, execution.id, ids)
 
     def _event(
         self, execution: Execution, node: Node, sink: str, given: Mapping[str, Any]
@@ -235,6 +255,17 @@ class Settlement:
             held.execution.keep(held.node, held.path, view_of(row))
 
     # from outside: signals, timers, timeouts, sub-workflows
+
+    def receive(self, execution: Execution, row: TaskRow) -> None:
+        """Hand messages to an open task that waits for some."""
+        node, path = execution.program.node(row.ref), tasks.path_of(row.path)
+        held = Held(execution, node, path, row, row.claim or 0, orjson.loads(row.input))
+        assert node.operator is not None
+        wanted = node.operator.run(step_of(self.session, held, self.now))
+        assert isinstance(wanted, Receive)
+        outcome, taken = self.received(execution, wanted.limit, wanted.wait)
+        if isinstance(outcome, Done) and self.outcome_of_open(execution, row, outcome) and taken is not None:
+            taken()
 
     def outcome_of_open(self, execution: Execution, row: TaskRow, outcome: Done | Failed) -> bool:
         """Write down how a task ended that nobody here holds; False: it has ended already."""
@@ -374,6 +405,7 @@ class Settlement:
             self._arrivals.append(lambda join=join: self.ask_if_ready(execution, join, path[: join.depth]))  # type: ignore[misc]
         match outcome:
             case Done():
+                caching.keep(self, execution, node, path, row, outcome)
                 self.follow(execution, node.after, path)
             case Branch(label=label):
                 chosen = node.children.get(label) if label else None
@@ -442,12 +474,25 @@ class Settlement:
         given: dict[str, Any],
         before: Position | None,
     ) -> None:
-        if node.instant:
+        output = None if before else caching.known(self, execution, node, path, given)
+        if output is not None:
+            self._complete_from_cache(execution, node, path, row, given, output)
+        elif node.instant:
             self._decide(execution, node, path, row, given)
         elif (before or not node.task.start_delay) and self.may_run(node) and not _routed(execution, node):
             self._claim_here(execution, node, path, row, given)
         else:
             self._schedule(execution, node, path, row)
+
+    def _complete_from_cache(
+        self, execution: Execution, node: Node, path: Path, row: TaskRow, given: dict[str, Any], output: Any
+    ) -> None:
+        claim = new_claim()
+        row = row._replace(
+            status=TaskStatus.IN_PROGRESS, claim=claim, worker=caching.CACHE, started=self.now, polls=0
+        )
+        if self._insert(execution, row):
+            self.outcome(Held(execution, node, path, row, claim, given), Done(output))
 
     def _fail_reached(self, execution: Execution, node: Node, path: Path, row: TaskRow, why: Failed) -> None:
         failed = row._replace(status=TaskStatus.IN_PROGRESS, claim=new_claim())
@@ -572,7 +617,7 @@ class Settlement:
             self.moves.sends.append(Send(self.engine.order(execution), fork, path, branches=True))
 
     def _sendable(self, head: Node) -> bool:
-        if head.task.start_delay or head.limited or head.fits_input is not None:
+        if head.task.start_delay or head.limited or head.gated:
             return False
         return not self.is_outside(head)
 

@@ -55,7 +55,7 @@ def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | N
         if (
             following.instant
             or following.rewriter
-            or following.fits_input is not None
+            or following.gated
             or following.task.start_delay
             or not engine.may_run(hand, following)
         ):
@@ -84,7 +84,7 @@ def begin(
         or first.task.start_delay
         or first.children
         or first.limited
-        or first.fits_input is not None
+        or first.gated
         or new.program.rate_limit_key is not None
         or listens(new.program)
         or new.task_to_domain is not None
@@ -128,6 +128,7 @@ def _simple(held: Held, outcome: Outcome) -> bool:
         and not held.node.task.async_complete
         and not held.node.children
         and held.node.fits_output is None
+        and held.node.cache is None
         and held.row.slot is None
         and not held.execution.routed
     )

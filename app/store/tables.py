@@ -325,6 +325,28 @@ api_token = Table(
 # tokens that are over
 Index("api_token_expires_ix", api_token.c.expires)
 
+# What was sent to an execution and not taken yet; ids are ordered by time.
+workflow_message = Table(
+    "workflow_message",
+    metadata,
+    Column("workflow_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("payload", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+# Outputs of tasks that may be used again (cacheConfig), by the name of the task and the key that its input gives.
+cached_output = Table(
+    "cached_output",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("output", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+# outputs whose time is over
+Index("cached_output_expires_ix", cached_output.c.expires)
+
 # Labels of definitions, schedules and secrets; the primary key is also the order of each one's list.
 tag = Table(
     "tag",

@@ -41,6 +41,42 @@ SLOW = task("slow", "WAIT", inputParameters={"duration": "2 seconds"})
 INNER = {"name": "inner", "version": 1, "tasks": [echo("in", {"got": "${workflow.input.x}"})]}
 
 CASES: dict[str, tuple[list[Json], Json, Json]] = {
+    "loop: the last iterations alone are kept": (
+        [
+            task(
+                "loop",
+                "DO_WHILE",
+                loopCondition="$.loop['iteration'] < 4",
+                inputParameters={"keepLastN": 2},
+                loopOver=[echo("body", {"n": "${loop.output.iteration}"})],
+            )
+        ],
+        "${loop.output}",
+        {"iteration": 4, "3": {"body": {"n": 3}}, "4": {"body": {"n": 4}}},
+    ),
+    "messages: none has come, and none is waited for": (
+        [task("next", "PULL_WORKFLOW_MESSAGES", inputParameters={"blocking": False})],
+        "${next.output}",
+        {"messages": [], "count": 0},
+    ),
+    "cache: the second of two with one key is not run": (
+        [
+            echo("first", {"id": "${CPEWF_TASK_ID}"}, cacheConfig={"key": "case", "ttlInSecond": 600}),
+            echo("second", {"id": "${CPEWF_TASK_ID}"}, cacheConfig={"key": "case", "ttlInSecond": 600}),
+            task(
+                "same",
+                "INLINE",
+                inputParameters={
+                    "a": "${first.output.id}",
+                    "b": "${second.output.id}",
+                    "evaluatorType": "graaljs",
+                    "expression": "$.a === $.b && $.a.length > 10",
+                },
+            ),
+        ],
+        "${same.output.result}",
+        True,
+    ),
     "dynamic fork: the same task for all": (
         [
             task(

@@ -23,7 +23,7 @@ PARTS: dict[ModuleType, tuple[str, ...]] = {
         "update_variables",
         "reset_callbacks",
     ),
-    signal: ("complete_task", "fail_task", "signal"),
+    signal: ("complete_task", "fail_task", "signal", "send_message"),
     retention: ("archive", "remove", "prune"),
     history: ("history",),
     diff: ("diff",),

@@ -106,6 +106,7 @@ class Http(Operator):
     """
 
     type = "HTTP"
+    cacheable = True
     spec = HttpSpec
     repeatable = False
     slow = True

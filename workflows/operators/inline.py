@@ -74,6 +74,7 @@ class Inline(Operator):
     """
 
     type = "INLINE"
+    cacheable = True
     spec = InlineSpec
     limits: ClassVar[Limits | None] = None
     """None: those of the process."""

@@ -59,6 +59,7 @@ class JsonJqTransform(Operator):
     """
 
     type = "JSON_JQ_TRANSFORM"
+    cacheable = True
     spec = JsonJqTransformSpec
     examples = (
         Example(

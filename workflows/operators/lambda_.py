@@ -58,6 +58,7 @@ class Lambda(Operator):
     """
 
     type = "LAMBDA"
+    cacheable = True
     spec = LambdaSpec
     examples = (
         Example("a sum", _with("return $.price * 2;"), Done({"result": 40})),

@@ -62,6 +62,7 @@ class SubWorkflow(Operator):
     """
 
     type = "SUB_WORKFLOW"
+    cacheable = True
     spec = SubWorkflowSpec
     ends_segment = True
     examples = (

@@ -71,6 +71,7 @@ def check_tasks(flow: Flow) -> Iterator[Finding]:
         yield from _check_type(site)
         if is_operator(site.task.type):
             yield from _check_operator(site)
+        yield from _check_cache(site)
         yield from _check_reachable(site)
 
 
@@ -128,6 +129,30 @@ def _check_operator(site: Site) -> Iterator[Finding]:
         path = f"{site.path}.{finding.path}" if finding.path else site.path
         if path not in wrong:
             yield replace(finding, path=path)
+
+
+def _check_cache(site: Site) -> Iterator[Finding]:
+    task, path = site.task, f"{site.path}.cacheConfig"
+    config = task.cache_config
+    if config is None:
+        return
+    if is_operator(task.type) and not operator_of(task.type).cacheable:
+        usable = ", ".join(name for name, operator in operators().items() if operator.cacheable)
+        message = f"The output of {task.type} is not kept: cacheConfig has no effect."
+        yield Finding(
+            path, message, f"Use it on worker tasks and on {usable}.", "warning", "cache-of-operator"
+        )
+    elif not config.ttl_in_second:
+        message = "ttlInSecond is 0: nothing is kept."
+        yield Finding(
+            path, message, "Say for how many seconds an output holds.", "warning", "cache-without-time"
+        )
+    elif task.compensation:
+        message = (
+            "A task whose output was kept has done nothing, and its compensation would undo what another did."
+        )
+        fix = "Take out cacheConfig, or give the compensation to another task."
+        yield Finding(path, message, fix, "error", "cached-compensation")
 
 
 def _check_reachable(site: Site) -> Iterator[Finding]:

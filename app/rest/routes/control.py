@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, Query, Response
 
-from app.operations import control
+from app.operations import control, signal
 from app.operations.conductor import get_workflow
 from app.rest.answers import NOTHING, TEXT, Workflow, answers
 from app.rest.bodies import Body as Model
@@ -113,6 +113,14 @@ def update_variables(
     """Set variables of an execution; answers the execution."""
     control.update_variables(engine, workflow_id, variables, actor=caller.name)
     return Json(get_workflow(engine, workflow_id))
+
+
+@routes.post("/{workflow_id}/messages", **TEXT)
+def send_message(
+    engine: EngineHere, caller: CallerHere, workflow_id: InPath, message: Annotated[dict[str, Any], Body()]
+) -> Response:
+    """Send a message to an execution, for a PULL_WORKFLOW_MESSAGES task of it; answers the message's id."""
+    return Text(signal.send_message(engine, workflow_id, message, actor=caller.name))
 
 
 @routes.post("/{workflow_id}/resetcallbacks", status_code=204, **NOTHING)

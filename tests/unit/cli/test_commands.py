@@ -160,7 +160,7 @@ def test_operators_are_listed_and_explained() -> None:
     listed, one = podium("operators"), podium("operators", "switch")
     fields = json.loads(podium("operators", "DO_WHILE", "--json").stdout)
 
-    assert "FORK_JOIN           Run several branches side by side.\n" in listed.stdout
+    assert "FORK_JOIN" + " " * 16 + "Run several branches side by side.\n" in listed.stdout
     assert "### When to use it" in one.stdout
     assert "loopCondition" in fields["fields"]["properties"]
     assert "DO_WHILE" in [operator["type"] for operator in json.loads(podium("operators", "--json").stdout)]

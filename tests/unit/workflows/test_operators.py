@@ -52,6 +52,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "DYNAMIC": {},
     "EVENT": {},
     "FORK_JOIN": {"forkTasks": []},
+    "PULL_WORKFLOW_MESSAGES": {"inputParameters": {"batchSize": [1]}},
     "HTTP": {"inputParameters": {"http_request": {"uri": "http://a.example", "headers": 5}}},
     "INLINE": {"inputParameters": {"value": 1}},
     "LAMBDA": {"inputParameters": {"value": 1}},

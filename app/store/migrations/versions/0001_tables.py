@@ -17,6 +17,7 @@ def upgrade() -> None:
     _workflow()
     _task()
     _around()
+    _beside()
     _events()
     _schedules()
 
@@ -263,6 +264,26 @@ def _around() -> None:
         sa.PrimaryKeyConstraint("id", name="audit_pkey"),
     )
     op.create_index("audit_workflow_id_ix", "audit", ["workflow_id", "id"])
+
+
+def _beside() -> None:
+    op.create_table(
+        "workflow_message",
+        sa.Column("workflow_id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("workflow_id", "id", name="workflow_message_pkey"),
+    )
+    op.create_table(
+        "cached_output",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("output", sa.Text, nullable=False),
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", "key", name="cached_output_pkey"),
+    )
+    op.create_index("cached_output_expires_ix", "cached_output", ["expires"])
 
 
 def _events() -> None:

@@ -1,0 +1,137 @@
+"""Outputs that are kept for a time and used again, on both databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from app.operations import control, retention
+from app.runtime.caching import CACHE
+from app.store import cache
+from tests.runtime.harness import Harness
+from tests.runtime.work import TASK_DEFS
+from workflows.builder import Part, fork, inline, simple, workflow
+from workflows.status import WorkflowStatus
+
+KEY = {"key": "${order}", "ttlInSecond": 60}
+
+
+def cached(ref: str = "a", name: str = "work", config: Any = KEY, **fields: Any) -> Part:
+    given = {"order": "${workflow.input.order}", "more": "${workflow.input.more}"}
+    return simple(name, ref=ref, input=given, cache_config=config, **fields)
+
+
+def register(harness: Harness, *parts: Part) -> None:
+    harness.register({"workflows": [workflow("flow")(*parts).to_json()], "taskDefs": TASK_DEFS})
+
+
+def run(harness: Harness, order: Any = 1, more: Any = 0) -> str:
+    execution_id = harness.start("flow", {"order": order, "more": more})
+    harness.drain()
+    assert harness.execution(execution_id).status == WorkflowStatus.COMPLETED
+    return execution_id
+
+
+def output(harness: Harness, execution_id: str, ref: str = "a") -> Any:
+    return next(orjson.loads(row.output or "") for row in harness.rows(execution_id) if row.ref == ref)
+
+
+def test_an_output_is_used_again_for_its_time(harness: Harness) -> None:
+    register(harness, cached(), simple("work", ref="b", input={"x": "${a.output.n}"}))
+
+    first, second = run(harness, more=1), run(harness, more=2)
+    assert [call.name for call in harness.calls] == ["work", "work", "work"]
+    assert output(harness, first) == output(harness, second)
+    (row,) = [row for row in harness.rows(second) if row.ref == "a"]
+    assert (row.worker, row.polls, row.status) == (CACHE, 0, "COMPLETED")
+
+    harness.calls.clear()
+    harness.now += 60_000
+    run(harness)
+    assert len(harness.calls) == 2
+
+
+def test_another_key_is_another_output(harness: Harness) -> None:
+    register(harness, cached())
+
+    assert output(harness, run(harness, order=1)) != output(harness, run(harness, order=2))
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_the_whole_input_is_it(harness: Harness, key: str | None) -> None:
+    register(harness, cached(config={"key": key, "ttlInSecond": 60}))
+
+    for more in (1, 2, 1):
+        run(harness, more=more)
+
+    assert len(harness.calls) == 2
+
+
+def test_a_key_may_be_long_and_may_be_made_of_the_execution(harness: Harness) -> None:
+    register(harness, cached(config={"key": "${order}/${workflow.input.more}", "ttlInSecond": 60}))
+    long = "x" * 5_000
+
+    for more in (1, 2, 1):
+        run(harness, order=long, more=more)
+
+    assert len(harness.calls) == 2
+
+
+def test_tasks_of_one_name_share_their_outputs_and_others_do_not(harness: Harness) -> None:
+    register(harness, cached("a"), cached("b"), cached("c", name="far"))
+
+    run(harness)
+
+    assert [call.name for call in harness.calls] == ["work", "far"]
+
+
+def test_an_operator_is_not_run_again_either(harness: Harness) -> None:
+    script = "Math.random()"
+    register(harness, inline(script, ref="a", input={}, cache_config={"ttlInSecond": 60}))
+
+    assert output(harness, run(harness)) == output(harness, run(harness))
+
+
+def test_in_the_branches_of_a_fork_each_that_is_known_is_done_at_once(harness: Harness) -> None:
+    register(harness, fork([cached("a")], [simple("work", ref="x"), cached("b")]), simple("work", ref="end"))
+    run(harness)
+    harness.calls.clear()
+
+    run(harness)
+
+    assert len(harness.calls) == 2
+
+
+def test_a_failure_is_not_kept(harness: Harness) -> None:
+    register(harness, cached(name="flaky"))
+
+    run(harness)
+
+    assert [call.attempt.attempt for call in harness.calls] == [0, 1]
+    run(harness)
+    assert len(harness.calls) == 2
+
+
+def test_who_has_it_done_again_by_hand_gets_it_done(harness: Harness) -> None:
+    register(harness, cached())
+    run(harness)
+    execution_id = run(harness)
+    harness.calls.clear()
+
+    control.rerun(harness.engine, execution_id, task="a")
+    harness.drain()
+
+    assert len(harness.calls) == 1
+
+
+def test_outputs_whose_time_is_over_are_deleted_by_beat(harness: Harness) -> None:
+    register(harness, cached())
+    run(harness)
+    harness.now += 60_000
+
+    retention.Keeper(harness.engine).tick()
+
+    harness.now -= 60_000
+    assert harness.store.read(lambda s: cache.get(s, "work", "1", harness.now)) is None
