@@ -413,6 +413,7 @@ def _time_out(
 
 def _cancel(settlement: Settlement, row: TaskRow) -> None:
     limits.free(settlement, row)
+    settlement.moves.attempts.append(row.id)
     tasks.end_open(
         settlement.session,
         id=row.id,

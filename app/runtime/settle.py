@@ -13,7 +13,17 @@ from typing import Any
 import orjson
 
 from app.errors import SchemaNotFound
-from app.runtime import arrivals, caching, compensation, ending, limits, resumption, retry, starting
+from app.runtime import (
+    arrivals,
+    caching,
+    compensation,
+    ending,
+    limits,
+    listeners,
+    resumption,
+    retry,
+    starting,
+)
 from app.runtime.clock import new_claim, new_id
 from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
@@ -74,6 +84,8 @@ class Settlement:
             limit = min(self.limits)
             self.limits.discard(limit)
             limits.hand_on(self, limit)
+        if listeners.tells_tasks(self.engine):
+            listeners.tell_tasks(self)
         return self.moves
 
     # how a claimed attempt ended

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.runtime import retry
+from app.runtime import listeners, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, view_of
 from app.runtime.hand import Hand, Held, Moves
@@ -44,7 +44,7 @@ def go_on(engine: Engine, hand: Hand, held: Held, outcome: Outcome) -> Moves | N
 
     It is no such case, too large to be stored, or the execution does not simply run: `settle` decides.
     """
-    if not _simple(held, outcome) or not hand.has_time:
+    if not _simple(held, outcome) or not hand.has_time or listeners.tells_tasks(engine):
         return None
     assert isinstance(outcome, Done)
     output = orjson.dumps(outcome.output or {}).decode()

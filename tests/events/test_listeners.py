@@ -19,7 +19,8 @@ from app.store.unit_of_work import Store
 from config.settings import Settings
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
-from workflows.builder import Part, simple, wait, workflow
+from workflows.builder import Part, for_each, fork, simple, wait, workflow
+from workflows.model import TaskDef
 
 SECRET = "0123456789abcdef"
 
@@ -96,6 +97,49 @@ def test_the_sink_of_the_settings_is_for_definitions_that_name_none_and_is_told_
     harness.drain()
 
     assert sorted(told(harness, store)) == ["COMPLETED", "FAILED", "STARTED", "STARTED"]
+
+
+def ends(harness: Harness, store: Store) -> list[tuple[str, str, int]]:
+    found = store.read(lambda s: inbox.messages_due(s, 2 * harness.now, 100))
+    payloads = [json.loads(row.payload) for row in found if row.event == "conductor:tasks"]
+    return sorted((each["referenceTaskName"], each["event"], each["retryCount"]) for each in payloads)
+
+
+def test_the_end_of_each_attempt_is_told_once_where_the_settings_name_a_sink(
+    store: Store, tmp_path: Any
+) -> None:
+    harness = Harness(store)
+    harness.engine.settings = Settings(state_dir=tmp_path, task_status_sink="conductor:tasks")
+    quiet = TaskDef(name="work", task_status_listener_enabled=False)
+    begun(
+        harness,
+        simple("work", ref="a"),
+        fork([simple("work", ref="b")], [simple("work", ref="c", task_definition=quiet)]),
+        for_each([1], simple("work", ref="l")),
+        simple("broken", ref="d"),
+    )
+    harness.drain()
+    stopped = begun(harness, wait(ref="hold"), version=2)
+    control.terminate(harness.engine, stopped, "enough")
+
+    told_of = ends(harness, store)
+    assert ("c", "COMPLETED", 0) not in told_of
+    assert [one for one in told_of if one[0] in ("a", "b", "d", "hold")] == [
+        ("a", "COMPLETED", 0),
+        ("b", "COMPLETED", 0),
+        ("d", "FAILED", 0),
+        ("d", "FAILED", 1),
+        ("hold", "CANCELED", 0),
+    ]
+    assert ("l__1", "COMPLETED", 0) in told_of
+
+
+def test_nobody_is_told_of_tasks_by_default(store: Store) -> None:
+    harness = Harness(store)
+    begun(harness, simple("work", ref="a"), simple("work", ref="b"))
+    harness.drain()
+
+    assert ends(harness, store) == []
 
 
 def test_without_a_sink_or_without_asking_nobody_is_told(store: Store) -> None:
