@@ -259,3 +259,34 @@ def test_a_schedule_with_an_error_is_refused_with_its_place(
         read_schedule(EVERY_MINUTE | changes)
 
     assert [found for found, _ in caught.value.problems] == [place]
+
+
+@pytest.mark.parametrize(
+    ("night", "slots"),
+    [
+        # 02:30 does not come: an hour later, once.
+        ("2026-03-28T12:00", ["2026-03-29T01:30", "2026-03-30T00:30", "2026-03-31T00:30"]),
+        # 02:30 comes twice: the first time.
+        ("2026-10-24T12:00", ["2026-10-25T00:30", "2026-10-26T01:30", "2026-10-27T01:30"]),
+    ],
+)
+@pytest.mark.parametrize("caught_up", [False, True])
+def test_a_night_in_which_the_clocks_change_has_one_slot(
+    harness: Harness, night: str, slots: list[str], caught_up: bool
+) -> None:
+    harness.now = _utc(night)
+    at_night = {"cronExpression": "0 30 2 * * *", "zoneId": "Europe/Berlin"}
+    schedules.save(harness.engine, EVERY_MINUTE | at_night | {"runCatchupScheduleInstances": caught_up})
+
+    # Beat stands still for three days, or looks every ten minutes.
+    step = 72 * 60 * MINUTE if caught_up else 10 * MINUTE
+    for at in range(harness.now, _utc(night) + 72 * 60 * MINUTE + 1, step):
+        _at(harness, at - NOON)
+
+    fired = [row.slot for row in reversed(schedules.list_firings(harness.engine))]
+    assert fired == [_utc(slot) for slot in slots]
+    assert len(harness.executions()) == 3
+
+
+def _utc(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)

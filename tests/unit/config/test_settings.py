@@ -57,6 +57,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_RETENTION_ARCHIVE": "true",
         "PODIUM_ARCHIVE_URL": "s3://kept/podium",
         "PODIUM_STATUS_SINK": "conductor:status",
+        "PODIUM_TASK_STATUS_SINK": "conductor:status",
         "PODIUM_WEBHOOK_SECRET": "0123456789abcdef",
         "PODIUM_API_PORT": "8081",
         "PODIUM_API_ADDRESS": "0.0.0.0",
