@@ -15,6 +15,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import ValidationError
 
+from workflows.changes import Change, ChangeEvent, changes_of
 from workflows.errors import DuplicateReference
 from workflows.expressions import Template
 from workflows.masking import Mask
@@ -64,6 +65,8 @@ class Node:
     fits_input: Check | None = None
     """What its input is held against before it begins; None: nothing."""
     fits_output: Check | None = None
+    changes: Mapping[Change, tuple[ChangeEvent, ...]] = field(default_factory=dict)
+    """Events that it sends when its status changes."""
     cache: Cache | None = None
     """How long its output may be used again; None: not at all."""
     secrets: tuple[Place, ...] = ()
@@ -96,8 +99,8 @@ class Node:
 
     @property
     def gated(self) -> bool:
-        """Whether something is asked before it begins: if its input fits, if its output is known."""
-        return self.fits_input is not None or self.cache is not None
+        """Whether there is more to its beginning: if its input fits, if its output is known, who is told."""
+        return self.fits_input is not None or self.cache is not None or bool(self.changes)
 
     @property
     def reads(self) -> frozenset[tuple[str, str | None]]:
@@ -162,6 +165,7 @@ class Program:
         "rate_limit_key",
         "root",
         "task_defs",
+        "tells_changes",
     )
 
     def __init__(
@@ -197,6 +201,8 @@ class Program:
         """Whether an execution of it may leave something to undo."""
         self.dynamic = any(node.rewriter is not None for node in self.nodes.values())
         """Whether an execution of it may go on with another program, in which tasks are rewritten."""
+        self.tells_changes = any(node.changes for node in self.nodes.values())
+        """Whether tasks of it send events when their status changes."""
         self.loose = any(node.join is not None and not node.join.whole for node in self.nodes.values())
 
     def content(self) -> bytes:
@@ -291,6 +297,7 @@ class Program:
             instant=instant,
             limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
+            changes=changes_of(task),
             cache=_cache(task, operator),
             fits_input=check_of(definition.input_schema, definition.enforce_schema),
             fits_output=check_of(definition.output_schema, definition.enforce_schema),

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.errors import ExecutionNotFound, InvalidInput, SecretNotFound, TaskIdNotFound, WrongState
-from app.runtime import retry
+from app.runtime import changes, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
@@ -21,6 +21,7 @@ from app.store import executions, logs, outside, tasks
 from app.store.outside import Origin
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
+from workflows.changes import Change
 from workflows.operator import Done, Failed
 from workflows.program import Node
 from workflows.secrets import hider
@@ -90,7 +91,12 @@ def hand_out(engine: Engine, queue: str, worker: str, count: int = 1) -> list[Ha
             rows = outside.hand_out(
                 session, queue=queue, worker=worker, count=count, owner=owner, claim=claim, now=now
             )
-        return rows, outside.origins(session, {row.workflow_id for row in rows}) if rows else {}
+        origins = outside.origins(session, {row.workflow_id for row in rows}) if rows else {}
+        for row in rows:
+            program = engine.programs.get(origins[row.workflow_id].program_id, session)
+            if program.tells_changes:
+                changes.send(session, Execution(row.workflow_id, 0, program), row, Change.START, now)
+        return rows, origins
 
     work_ran: list[bool] = []
     rows, origins = engine.store.transact_once(work)

@@ -221,7 +221,8 @@ def _cancel(settlement: Settlement, execution: Execution) -> Iterator[str]:
     while True:
         found = tasks.cancel_live(session, execution.id, None, settlement.now)
         settlement.limits.update(("task", slot) for _id, _type, _child, slot in found if slot)
-        settlement.moves.attempts.extend(task_id for task_id, _type, _child, _slot in found)
+        for task_id, _type, _child, _slot in found:
+            settlement.ended(execution, task_id)
         yield from (child_id for _id, _type, child_id, _slot in found if child_id)
         # On PostgreSQL this has waited for steps that were just ending; what they began in the same breath, it can't
         # have seen. No step can begin another one without one of its own being seen here.

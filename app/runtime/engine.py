@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import limits, listeners, retry, straight
+from app.runtime import changes, limits, listeners, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
@@ -32,6 +32,7 @@ from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session, Store
 from config.settings import Settings
 from workflows.canvas import Order, celery_name
+from workflows.changes import Change
 from workflows.domains import queue_of
 from workflows.errors import PodiumError
 from workflows.model import TaskDef, WorkflowDef, WorkflowTask
@@ -183,6 +184,8 @@ class Engine:
         def work(session: Session) -> TaskRow | None:
             row = tasks.claim_task(session, **params)
             if row is not None:
+                if node.changes:
+                    changes.send(session, execution, row, Change.START, params["now"])
                 return row
             # A commit whose answer was lost may have been ours.
             found = tasks.lock_latest(session, execution.id, node.ref, params["path"])

@@ -16,6 +16,7 @@ from app.errors import SchemaNotFound
 from app.runtime import (
     arrivals,
     caching,
+    changes,
     compensation,
     ending,
     limits,
@@ -37,6 +38,7 @@ from app.store import executions, messages, tasks
 from app.store.tasks import Position, TaskRow
 from app.store.unit_of_work import Session
 from workflows.canvas import celery_name
+from workflows.changes import Change
 from workflows.domains import domains_of
 from workflows.errors import DuplicateReference
 from workflows.operator import (
@@ -72,6 +74,8 @@ class Settlement:
         self._todo: deque[Todo] = deque()
         # Ends that the table is asked about; what this transaction has yet to write must be in it by then.
         self._arrivals: deque[Todo] = deque()
+        self.changes: list[tuple[Execution, str, Change | None]] = []
+        """Attempts that have changed and that tell of it; None: as they have ended."""
         self.limits: set[limits.Limit] = set()
         """Of which slots may be free, or are waited for since; handed on when all else is written."""
 
@@ -84,6 +88,7 @@ class Settlement:
             limit = min(self.limits)
             self.limits.discard(limit)
             limits.hand_on(self, limit)
+        changes.tell(self)
         if listeners.tells_tasks(self.engine):
             listeners.tell_tasks(self)
         return self.moves
@@ -103,7 +108,7 @@ class Settlement:
             return
         if not isinstance(outcome, Wait | Start | Repeat | Again):
             limits.free(self, row)
-            self.moves.attempts.append(row.id)
+            self.ended(execution, row.id)
         if then is not None:
             then()
         if isinstance(outcome, Done) and outcome.variables:
@@ -286,14 +291,14 @@ class Settlement:
         if isinstance(checked, Failed):
             return self._fail(execution, node, path, row, checked, None)
         assert isinstance(checked, Done)
-        if not self._end_open(row, checked.status, checked.output, checked.reason):
+        if not self._end_open(execution, row, checked.status, checked.output, checked.reason):
             return False
         self._todo.append(lambda: self._go_on(execution, node, path, row, checked))
         return True
 
     def time_out_workflow(self, execution: Execution, row: TaskRow, reason: str) -> None:
         """A task's timeout that ends the execution at once, without a retry."""
-        if not self._end_open(row, TaskStatus.TIMED_OUT, None, reason):
+        if not self._end_open(execution, row, TaskStatus.TIMED_OUT, None, reason):
             return
         node = execution.program.node(row.ref)
         if compensation.is_left_to_people(execution, node):
@@ -301,7 +306,9 @@ class Settlement:
         else:
             self._todo.append(lambda: ending.failed(self, execution, row, TaskStatus.TIMED_OUT, reason))
 
-    def _end_open(self, row: TaskRow, status: TaskStatus, output: Any, reason: str | None) -> bool:
+    def _end_open(
+        self, execution: Execution, row: TaskRow, status: TaskStatus, output: Any, reason: str | None
+    ) -> bool:
         ended = tasks.end_open(
             self.session,
             id=row.id,
@@ -313,7 +320,7 @@ class Settlement:
         )
         if ended:
             limits.free(self, row)
-            self.moves.attempts.append(row.id)
+            self.ended(execution, row.id)
         return ended
 
     # failure
@@ -330,7 +337,7 @@ class Settlement:
         again = again or (asked and status is TaskStatus.FAILED)
         recorded = TaskStatus.COMPLETED_WITH_ERRORS if node.task.optional and not again else status
         if claim is None:
-            written = self._end_open(row, recorded, failed.output, failed.reason)
+            written = self._end_open(execution, row, recorded, failed.output, failed.reason)
         else:
             output = dump(failed.output) if failed.output is not None else None
             written = tasks.end_task(
@@ -347,7 +354,7 @@ class Settlement:
             return False
         limits.free(self, row)
         if claim is not None:
-            self.moves.attempts.append(row.id)
+            self.ended(execution, row.id)
         self._after_failure(execution, node, path, row, failed, status, recorded, again)
         return True
 
@@ -581,6 +588,10 @@ class Settlement:
         inserted = tasks.insert_task(self.session, row, execution.run)
         if not inserted:
             self.refused(execution)
+        elif execution.program.tells_changes:
+            self.changes.append((execution, row.id, Change.SCHEDULED))
+            if row.status == TaskStatus.IN_PROGRESS:
+                self.changes.append((execution, row.id, Change.START))
         return inserted
 
     def is_outside(self, node: Node) -> bool:
@@ -639,6 +650,12 @@ class Settlement:
         self.moves.sends.append(Send(self.engine.order(execution), node, path, attempt, domain=domain))
 
     # arrivals
+
+    def ended(self, execution: Execution, task_id: str) -> None:
+        """An attempt has ended, however it did: whoever wants to know is told."""
+        self.moves.attempts.append(task_id)
+        if execution.program.tells_changes:
+            self.changes.append((execution, task_id, None))
 
     def ask(self, execution: Execution, join: Node, path: Path) -> bool:
         """Complete a JOIN if all is done; the table alone decides. False: not yet, or it has ended already."""

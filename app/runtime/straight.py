@@ -129,6 +129,7 @@ def _simple(held: Held, outcome: Outcome) -> bool:
         and not held.node.children
         and held.node.fits_output is None
         and held.node.cache is None
+        and not held.node.changes
         and held.row.slot is None
         and not held.execution.routed
     )

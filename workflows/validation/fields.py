@@ -9,6 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from workflows.changes import CHANGES, names, sink_of
+from workflows.errors import ExpressionError
+from workflows.events import SINKS, event_problem
+from workflows.expressions import Template
 from workflows.model import Document, WorkflowDef, WorkflowTask
 from workflows.operator import Finding, is_operator, operator_of, operators
 from workflows.paths import join_path
@@ -72,6 +76,7 @@ def check_tasks(flow: Flow) -> Iterator[Finding]:
         if is_operator(site.task.type):
             yield from _check_operator(site)
         yield from _check_cache(site)
+        yield from _check_changes(site)
         yield from _check_reachable(site)
 
 
@@ -153,6 +158,27 @@ def _check_cache(site: Site) -> Iterator[Finding]:
         )
         fix = "Take out cacheConfig, or give the compensation to another task."
         yield Finding(path, message, fix, "error", "cached-compensation")
+
+
+def _check_changes(site: Site) -> Iterator[Finding]:
+    for key, events in site.task.on_state_change.items():
+        path = join_path(f"{site.path}.onStateChange", key)
+        for name in names(key):
+            if name not in CHANGES:
+                message = f"{name!r} is no change of a task's status."
+                fix = f"{nearest(name, CHANGES)}Use some of {', '.join(CHANGES)}, separated by commas."
+                yield Finding(path, message, fix, "error", "unknown-state-change")
+        for index, event in enumerate(events):
+            problem = event_problem(sink_of(event.type), SINKS)
+            if problem:
+                fix = "Name an event of Podium's own, or where it goes: amqp_queue:<name>, webhook:https://…"
+                yield Finding(f"{path}[{index}].type", f"{problem}.", fix, "error", "state-change-event")
+            try:
+                Template.compile(event.payload)
+            except ExpressionError as error:
+                fix = "Correct it; write $${...} for text that is no expression."
+                where = f"{path}[{index}].payload"
+                yield Finding(where, f"The {error}.", fix, "error", "malformed-expression")
 
 
 def _check_reachable(site: Site) -> Iterator[Finding]:
