@@ -253,6 +253,14 @@ class RateLimited(OperationError):
         )
 
 
+class PayloadUnavailable(StoreError):
+    """A large input or output, which is kept outside of the database, can't be read or written."""
+
+
+class PayloadNotFound(PayloadUnavailable):
+    """It is not where it should be."""
+
+
 class TooManyMessages(OperationError):
     """An execution has as many messages that nobody has taken as it may have."""
 

@@ -100,6 +100,12 @@ _IMPORTS = _about(_names, "Modules with your Celery tasks, separated by commas."
 _SECRETS = _about(Path, "Directory of files, each a secret of its name. Not set: PODIUM_SECRET_<NAME> alone.")
 _PAYLOAD = _about(_whole, "Largest input or output of a task, as JSON.", 1024)
 _MESSAGES = _about(_whole, "Most messages that an execution keeps until a task takes them.", 1)
+_PAYLOAD_STORE = _about(
+    _text, "Where large inputs and outputs are kept: a folder, s3://… Not set: in their rows."
+)
+_PAYLOAD_INLINE = _about(
+    _whole, "Largest input or output that stays in its row, where there is such a store.", 0
+)
 _SEGMENT = _about(_whole, "Most steps in one chain that is sent to the broker.", 1)
 _IN_PLACE = _about(_seconds, "How long one message may go on with next steps.", 0)
 _FAN = _about(_whole, "Messages that a fork of many branches starts with.", 1)
@@ -171,6 +177,8 @@ class Settings:
     event_amqp_url: str | None = field(default=None, metadata=_EVENT_AMQP)
     event_redis_url: str | None = field(default=None, metadata=_EVENT_REDIS)
     event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
+    payload_store_url: str | None = field(default=None, metadata=_PAYLOAD_STORE)
+    payload_inline_bytes: int = field(default=65536, metadata=_PAYLOAD_INLINE)
     message_limit: int = field(default=1000, metadata=_MESSAGES)
     retention_seconds: float | None = field(default=None, metadata=_RETENTION)
     retention_archive: bool = field(default=False, metadata=_RETENTION_ARCHIVE)

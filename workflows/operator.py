@@ -309,7 +309,7 @@ class Operator:
         """What a loop puts out while an iteration (the first is 1) runs. given: the loop's input."""
         return {"iteration": iteration}
 
-    def kept(self, task: WorkflowTask, given: str) -> int | None:
+    def kept(self, task: WorkflowTask, given: str | bytes) -> int | None:
         """How many of the last iterations of a loop stay in the table; None: all. given: its input as JSON text."""
         return None
 

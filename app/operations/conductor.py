@@ -12,6 +12,7 @@ from app.errors import ExecutionNotFound, TaskIdNotFound
 from app.operations.outside import HandedOut
 from app.operations.query import ExecutionState, TaskExecution, state_of, task_of
 from app.runtime.engine import Engine
+from app.runtime.payload import load
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow
@@ -116,7 +117,7 @@ def handed_out_document(engine: Engine, task: HandedOut) -> Document:
         "correlationId": task.origin.correlation_id,
         "workflowPriority": row.priority,
         "inputData": task.input,
-        "outputData": _object(orjson.loads(row.output) if row.output else {}),
+        "outputData": _object(load(row.output)),
         "runtimeMetadata": task.runtime,
     }
 

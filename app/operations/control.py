@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from app.errors import InvalidInput, TaskNotFound, WorkflowNotFound, WrongState
 from app.operations.audit import locked_execution, locked_row, recorded
 from app.operations.values import json_object, position_of, task_of_execution
 from app.runtime import ending, limits, listeners, resumption, revival
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
-from app.runtime.payload import dump, too_large
+from app.runtime.payload import dump, load, too_large
 from app.runtime.settle import Settlement
 from app.store import definitions, executions, outside, tasks
 from app.store.executions import WorkflowRow
@@ -154,7 +152,9 @@ def rerun(
             if given is not None:
                 program = _execution(engine, settlement, row).program
                 restored = _restored(program, given, row.input)
-                changed = changed._replace(input=dump(program.definition.input_template | restored))
+                changed = changed._replace(
+                    input=engine.payloads.put(row.id, dump(program.definition.input_template | restored))
+                )
             return _all_anew(engine, settlement, changed)
         owner, found = task_of_execution(settlement.session, row, task)
         _require(owner, states.RERUN)
@@ -235,7 +235,11 @@ def skip_task(
         node, path = _to_be_reached(settlement, execution, ref)
         now = settlement.now
         row = settlement.new_row(execution, node, path, given)._replace(
-            status=TaskStatus.SKIPPED, output=dump(put_out), reason=reason, started=now, ended=now
+            status=TaskStatus.SKIPPED,
+            output=settlement.stored(execution, put_out),
+            reason=reason,
+            started=now,
+            ended=now,
         )
         if not tasks.put_task(settlement.session, row):
             raise WrongState(
@@ -308,7 +312,7 @@ def _restored(program: Program, given: dict[str, Any], real: str) -> dict[str, A
     """An input that somebody was shown with masked fields, and has changed."""
     if program.mask is None:
         return given
-    restored: dict[str, Any] = program.mask.restored(given, orjson.loads(real))
+    restored: dict[str, Any] = program.mask.restored(given, load(real))
     return restored
 
 
@@ -319,7 +323,7 @@ _MOST = 1_000
 def _all_anew(engine: Engine, settlement: Settlement, row: WorkflowRow) -> Any:
     """Restart with what the row says; what becomes the detail of the record."""
     definition = engine.programs.get(row.program_id, settlement.session).definition
-    problem = too_large(orjson.loads(row.input), engine.payload_limit)
+    problem = too_large(load(row.input), engine.payload_limit)
     if problem:
         raise InvalidInput(f"the input of {row.name} {problem}")
     revival.restart(settlement, row._replace(variables=dump(definition.variables)))

@@ -14,7 +14,7 @@ from app.runtime import changes, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution, suffixed
-from app.runtime.payload import dump, too_large
+from app.runtime.payload import load, too_large
 from app.runtime.secrets import Hide
 from app.runtime.settle import Settlement, outside_queue
 from app.store import executions, logs, outside, tasks
@@ -111,7 +111,7 @@ def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut | Non
         # The statement does not know it: few tasks have one.
         until = row.first_scheduled + total
         engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
-    given = orjson.loads(row.input)
+    given = load(row.input)
     try:
         if node.secrets:
             given, _ = engine.secrets.reveal(node, given)
@@ -211,7 +211,7 @@ def apply_result(settlement: Settlement, execution: Execution, row: TaskRow, res
     hide = _hider(settlement.engine, execution, row)
     reason = None if result.reason is None else hide(result.reason)
     result = replace(result, output=hide(result.output), reason=reason)
-    given = result.output if result.output is not None else orjson.loads(row.output) if row.output else {}
+    given = result.output if result.output is not None else load(row.output)
     if result.status is ResultStatus.IN_PROGRESS:
         _go_on_later(settlement, execution, row, result, given)
     else:
@@ -255,7 +255,7 @@ def _go_on_later(
     if problem:
         raise InvalidInput(f"the output of task {row.id} {problem}")
     node = execution.program.node(row.ref)
-    given = row._replace(output=dump(output), reason=result.reason or None)
+    given = row._replace(output=settlement.stored(execution, output), reason=result.reason or None)
     if row.status == TaskStatus.IN_PROGRESS and not result.extend_lease and settlement.is_outside(node):
         if result.callback_after:
             later = given._replace(due_at=now + result.callback_after * 1000, wake="send")

@@ -11,6 +11,7 @@ from app.errors import ExecutionNotFound
 from app.operations.explain import explain_execution
 from app.runtime.engine import Engine
 from app.runtime.execution import suffixed
+from app.runtime.payload import in_row, load
 from app.store import compensations, executions, logs, search, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
@@ -144,7 +145,7 @@ def list_executions(
             before=before,
         )
     )
-    return [state_of(engine.programs.get(row.program_id), row) for row in rows]
+    return [state_of(engine.programs.get(row.program_id), listed(row)) for row in rows]
 
 
 def count_executions(engine: Engine) -> dict[str, int]:
@@ -168,6 +169,11 @@ def explain(engine: Engine, execution_id: str) -> str:
     return engine.store.read(work)
 
 
+def listed(row: WorkflowRow) -> WorkflowRow:
+    """The row as lists show it: what is kept outside of it is not fetched for each."""
+    return row._replace(input=in_row(row.input), output=in_row(row.output))
+
+
 def state_of(program: Program, row: WorkflowRow) -> ExecutionState:
     """An execution's row as it is shown to whoever reads, without its masked fields."""
     mask = program.mask or _as_it_is
@@ -176,8 +182,8 @@ def state_of(program: Program, row: WorkflowRow) -> ExecutionState:
         name=row.name,
         version=row.version,
         status=WorkflowStatus(row.status),
-        input=mask(orjson.loads(row.input)),
-        output=mask(orjson.loads(row.output)) if row.output else {},
+        input=mask(load(row.input)),
+        output=mask(load(row.output)) if row.output else {},
         variables=mask(orjson.loads(row.variables)),
         reason=row.reason,
         correlation_id=row.correlation_id,
@@ -215,8 +221,8 @@ def task_of(program: Program, row: TaskRow) -> TaskExecution:
         retried=bool(row.retried),
         iteration=row.iteration or (path[-1] if path else 0),
         path=path,
-        input=mask(orjson.loads(row.input)),
-        output=mask(orjson.loads(row.output)) if row.output else {},
+        input=mask(load(row.input)),
+        output=mask(load(row.output)) if row.output else {},
         reason=row.reason,
         worker=row.worker,
         sub_workflow_id=row.sub_workflow_id,

@@ -59,14 +59,18 @@ def remove(
     if archive:
         _written(engine, [engine.store.read(lambda s: _removable(s, execution_id))])
 
+    gone: list[str] = []
+
     def work(settlement: Settlement) -> Any:
         locked_row(settlement, execution_id)
         row = _removable(settlement.session, execution_id)
         rows = list(_with_children(settlement.session, [row]))
         retention.delete_executions(settlement.session, rows)
+        gone[:] = [one.id for one in rows]
         return {"name": row.name, "status": row.status, "removed": len(rows), "archived": archive}
 
     recorded(engine, "remove", execution_id, work, actor=actor, reason=reason)
+    engine.payloads.remove(gone)
 
 
 def archive(engine: Engine, execution_id: str, *, actor: str | None = None, reason: str | None = None) -> str:
@@ -148,15 +152,17 @@ def _pruned(engine: Engine, ids: list[str], archive: bool, done: Pruned) -> int:
     if archive and rows:
         done.files.append(_written(engine, rows))
 
-    def work(session: Session) -> int:
+    def work(session: Session) -> list[str]:
         locked = [executions.by_id(session, row.id, lock=True) for row in rows]
         # Somebody may have had one run again in between.
         still = [row for row in locked if row is not None and WorkflowStatus(row.status).terminal]
         gone = list(_with_children(session, still))
         retention.delete_executions(session, gone)
-        return len(gone)
+        return [row.id for row in gone]
 
-    return engine.store.transact(work)
+    removed = engine.store.transact(work)
+    engine.payloads.remove(removed)
+    return len(removed)
 
 
 def _removable(session: Session, execution_id: str) -> WorkflowRow:

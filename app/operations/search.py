@@ -10,7 +10,7 @@ import orjson
 
 from app.errors import InvalidInput
 from app.operations.conductor import Document, iso, summary_document, task_document, workflow_document
-from app.operations.query import state_of, task_of
+from app.operations.query import listed, state_of, task_of
 from app.runtime.engine import Engine
 from app.store import executions, find, tasks
 from app.store.executions import WorkflowRow
@@ -194,7 +194,9 @@ def _workflows(engine: Engine, found: Found, whole: bool) -> Document:
         results = [workflow_document(engine, row, of[row.id]) for row in found.rows]
     else:
         results = [
-            summary_document(state_of(engine.programs.get(row.program_id), row), row.event, row.created_by)
+            summary_document(
+                state_of(engine.programs.get(row.program_id), listed(row)), row.event, row.created_by
+            )
             for row in found.rows
         ]
     return {"totalHits": found.total, "results": results}

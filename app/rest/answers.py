@@ -324,6 +324,13 @@ class User(Answer):
     application_user: bool
 
 
+class Location(Answer):
+    """Where a client may write a payload, or read it."""
+
+    uri: str
+    path: str
+
+
 class Health(Answer):
     """Whether this process can work."""
 

@@ -28,6 +28,7 @@ from app.rest.routes import (
     event,
     execute,
     metadata,
+    payloads,
     scheduler,
     schema,
     search,
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 ROUTERS = (
     admin.routes,
+    payloads.routes,
     tags.routes,
     metadata.routes,
     search.routes,

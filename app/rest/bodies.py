@@ -58,6 +58,8 @@ class StartWorkflowRequest(Body):
     created_by: Key | None = None
     idempotency_key: Key | None = None
     idempotency_strategy: str | None = None
+    external_input_payload_storage_path: Key | None = None
+    """Where the client has put its input, in the place of `input`."""
 
 
 class RateLimitBody(Body):
@@ -105,6 +107,8 @@ class TaskResultBody(Body):
     extend_lease: bool | None = None
     logs: list[ExecLog | str] | None = None
     sub_workflow_id: str | None = None
+    external_output_payload_storage_path: Key | None = None
+    """Where the worker has put its output, in the place of `outputData`."""
 
 
 class TokenRequest(Body):

@@ -35,6 +35,7 @@ STATUS = {
     "ScheduleNotFound": 404,
     "SchemaNotFound": 404,
     "SecretNotFound": 404,
+    "PayloadNotFound": 404,
     "TooManyMessages": 429,
     "OperationError": 409,
     "StoreError": 503,

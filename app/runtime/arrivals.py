@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from app.runtime import ending, loops, retry
 from app.runtime.clock import new_claim
 from app.runtime.execution import Execution
 from app.runtime.hand import Held
+from app.runtime.payload import load, whole
 from app.runtime.views import step_of
 from app.store import tasks
 from app.store.tasks import TaskRow, path_text
@@ -57,7 +56,7 @@ def ask(settlement: Settlement, execution: Execution, join: Node, path: Path) ->
     if join.inside and tasks.any_live(session, execution.id, join.inside, low, high):
         return False
     claim = row.claim or new_claim()
-    held = Held(execution, join, path, row, claim, orjson.loads(row.input))
+    held = Held(execution, join, path, row, claim, load(row.input))
     assert join.operator is not None
     outcome = join.operator.run(step_of(session, held, settlement.now))
     if isinstance(outcome, Wait):
@@ -109,6 +108,6 @@ def loop_end(settlement: Settlement, execution: Execution, loop: Node, path: Pat
 def _forget(settlement: Settlement, execution: Execution, loop: Node, path: Path, row: TaskRow) -> None:
     """With one more iteration ended, an earlier one may be more than the loop is to keep."""
     assert loop.operator is not None
-    kept = loop.operator.kept(loop.task, row.input)
+    kept = loop.operator.kept(loop.task, whole(row.input))
     if kept is not None and path[-1] > kept:
         loops.forget(settlement.session, execution, loop, (*path[:-1], path[-1] - kept))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.runtime.execution import Execution
-from app.runtime.payload import dump
+from app.runtime.payload import dump, load
 from app.store import cache
 from app.store.tasks import TaskRow
 from workflows.operator import Done
@@ -41,7 +41,7 @@ def keep(
     """Keep the output of a task that has completed, for as long as its definition says."""
     if node.cache is None or done.status is not TaskStatus.COMPLETED or row.worker == CACHE:
         return
-    key = _key(settlement, execution, node, path, orjson.loads(row.input))
+    key = _key(settlement, execution, node, path, load(row.input))
     expires = settlement.now + node.cache.seconds * 1000
     cache.put(settlement.session, _name(node), key, dump(done.output), expires)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from app.runtime import compensation, limits, listeners
 from app.runtime.execution import Execution, suffixed
-from app.runtime.payload import dump, too_large
+from app.runtime.payload import dump, load, too_large
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
@@ -162,7 +160,7 @@ def _end(
         paused=paused,
         id=execution.id,
         status=status,
-        output=dump({} if problem else output),
+        output=settlement.stored(execution, {} if problem else output),
         reason=reason,
         failed_refs=dump(list(dict.fromkeys(refs))) if refs else None,
         failed_task_id=row.id if row and not status.successful else None,
@@ -247,7 +245,7 @@ def _who_waits(settlement: Settlement, child: WorkflowRow) -> list[str]:
 
 def tell(settlement: Settlement, child: WorkflowRow, task_id: str) -> None:
     """End a task that waits for an execution which has ended."""
-    output = orjson.loads(child.output) if child.output else {}
+    output = load(child.output)
     _tell(settlement, child, task_id, WorkflowStatus(child.status), output, child.reason)
 
 
@@ -289,20 +287,21 @@ def _start_failure_workflow(settlement: Settlement, execution: Execution, row: W
     name = execution.program.definition.failure_workflow
     if not name:
         return
-    given = orjson.loads(row.input)
+    given = load(row.input)
     if name.startswith("$"):
         # Conductor's form: $workflow.input.<key> names the input that holds the name.
         parts = name.split(".")
         name = str(given.get(parts[2], "")) if len(parts) > 2 else ""
-    output = orjson.loads(row.output) if row.output else {}
+    output = load(row.output)
     started = settlement.engine.start_failure_workflow(settlement, execution, row, name, given, output)
     _add_output(settlement, row, "conductor.failure_workflow", started)
 
 
 def _add_output(settlement: Settlement, row: WorkflowRow, key: str, value: str) -> None:
-    output = orjson.loads(row.output) if row.output else {}
+    output = load(row.output)
     output = output if isinstance(output, dict) else {"output": output}
-    executions.set_output(settlement.session, row.id, dump({**output, key: value}))
+    text = settlement.engine.payloads.put(row.id, dump({**output, key: value}))
+    executions.set_output(settlement.session, row.id, text)
 
 
 def _permitted_failures(settlement: Settlement, execution: Execution) -> str | None:
@@ -322,7 +321,7 @@ def _output(settlement: Settlement, execution: Execution, row: TaskRow | None) -
         return program.output.resolve(context)
     if row is not None:
         found = tasks.by_id(settlement.session, row.id)
-        return orjson.loads(found.output) if found and found.output else {}
+        return load(found and found.output)
     return _last_output(settlement, execution, program.root)
 
 
@@ -334,5 +333,5 @@ def _last_output(settlement: Settlement, execution: Execution, container: Contai
         chosen = node.children.get(found.label) if found.label else None
         if chosen is not None and chosen.nodes:
             return _last_output(settlement, execution, chosen)
-        return orjson.loads(found.output) if found.output else {}
+        return load(found.output)
     return {}

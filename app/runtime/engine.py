@@ -18,7 +18,7 @@ from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
 from app.runtime.hand import Hand, Held, Moves
-from app.runtime.payload import dump, too_large
+from app.runtime.payload import Payloads, dump, load, too_large
 from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Traces, Workers
 from app.runtime.programs import Programs
 from app.runtime.schemas import with_schemas
@@ -78,6 +78,7 @@ class Engine:
         self.clock = clock
         self.programs = Programs(store)
         self.secrets = Secrets(settings)
+        self.payloads = Payloads(settings.payload_store_url, settings.payload_inline_bytes, new_id)
         self.payload_limit = settings.payload_limit_bytes
         self.timing = Timing(int(settings.resend_seconds * 1000), int(settings.resend_seconds * 1000))
         self.believed: dict[tuple[str, int | None], Program] = {}
@@ -201,7 +202,7 @@ class Engine:
                 node.definition, self.clock(), row.first_scheduled, node.operator is not None
             )
             self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
-        given = orjson.loads(row.input)
+        given = load(row.input)
         if row.iteration:
             # A loop's input may read its body, and was written before that had run.
             given = self.store.read(lambda s: execution.resolve(s, node, path, row.id), patience=None)
@@ -288,7 +289,7 @@ class Engine:
             task_id=row.id,
             correlation_id=functools.partial(self._correlation_id, held.execution),
             idempotency_key=f"{held.execution.id}:{ref}",
-            output=orjson.loads(row.output) if row.output else None,
+            output=load(row.output) if row.output else None,
             polls=row.polls,
             completion=completion,
             hide=None if completion is None else completion.hide,
@@ -374,7 +375,7 @@ class Engine:
             parent_id=new.parent_id,
             parent_task_id=new.parent_task_id,
             priority=new.priority,
-            input=dump(given),
+            input=self.payloads.put(execution_id, dump(given)),
             output=None,
             variables=dump(definition.variables),
             task_to_domain=new.task_to_domain,
@@ -577,7 +578,7 @@ def _outputs_by_reference(session: Session, execution: Execution) -> dict[str, A
     return {
         suffixed(row.ref, path_of(row.path)): {
             "status": row.status,
-            "output": orjson.loads(row.output) if row.output else {},
+            "output": load(row.output),
             "reasonForIncompletion": row.reason,
         }
         for row in tasks.of_workflow(session, execution.id)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from app.runtime.payload import load
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
@@ -165,8 +166,8 @@ class Execution:
 def _fields_of(row: WorkflowRow) -> dict[str, Any]:
     """The execution as expressions see it (Conductor's names)."""
     return {
-        "input": orjson.loads(row.input),
-        "output": orjson.loads(row.output) if row.output else {},
+        "input": load(row.input),
+        "output": load(row.output),
         "variables": orjson.loads(row.variables),
         "status": row.status,
         "workflowId": row.id,
@@ -221,8 +222,8 @@ def _span(read: Node, shared: int, path: Path) -> tuple[str, str]:
 def view_of(row: TaskRow) -> dict[str, Any]:
     """A task as expressions see it (Conductor's names)."""
     return {
-        "input": orjson.loads(row.input),
-        "output": orjson.loads(row.output) if row.output else {},
+        "input": load(row.input),
+        "output": load(row.output),
         "taskType": row.type,
         "status": row.status,
         "referenceTaskName": suffixed(row.ref, path_of(row.path)),

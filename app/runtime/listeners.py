@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from app.runtime.events import announce
 from app.runtime.execution import suffixed
+from app.runtime.payload import load
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow
@@ -89,7 +88,7 @@ def _task_payload(program: Program, execution: WorkflowRow, row: TaskRow) -> dic
 
 def _shown(program: Program, given: str, output: str | None) -> tuple[Any, Any]:
     """An input and an output as readers see them."""
-    values = orjson.loads(given), orjson.loads(output) if output else {}
+    values = load(given), load(output)
     return values if program.mask is None else (program.mask(values[0]), program.mask(values[1]))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from app.runtime.execution import Execution
+from app.runtime.payload import load
 from app.store import tasks
 from app.store.tasks import path_of, path_text
 from app.store.unit_of_work import Session
@@ -28,7 +29,7 @@ def loop_output(
         session, execution.id, refs, low + "0" * 8, low + "9" * 64
     ):
         found = iterations.setdefault(str(path_of(stored)[depth]), {})
-        found[ref] = orjson.loads(text) if text else {}
+        found[ref] = load(text)
     whole = {**(output or {}), **iterations}
     if limit:
         for number in list(iterations):

@@ -18,6 +18,7 @@ from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution
 from app.runtime.hand import Hand
+from app.runtime.payload import load
 from app.runtime.ports import Send, SendHeads
 from app.runtime.settle import CHILD_LOST, NO_WORKER, WORKER_LOST, Settlement
 from app.store import executions, outside, tasks, workers
@@ -300,7 +301,7 @@ def _act(
         _send_again(settlement, execution, node, row, broker_answers)
     elif row.wake == "wait":
         if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, None):
-            settlement.outcome_of_open(execution, row, Done(orjson.loads(row.output) if row.output else None))
+            settlement.outcome_of_open(execution, row, Done(load(row.output) if row.output else None))
     elif row.wake == "ask":
         longer = min((settlement.now - row.scheduled) // 2 + settlement.engine.timing.ask_ms, 60_000)
         if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, settlement.now + longer):

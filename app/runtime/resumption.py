@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import orjson
-
 from app.errors import WrongState
 from app.runtime import arrivals, limits, retry
 from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, suffixed
-from app.runtime.payload import dump
+from app.runtime.payload import dump, load
 from app.store import executions, outside, tasks
 from app.store import limits as store_limits
 from app.store.tasks import Position, path_of
@@ -149,7 +147,7 @@ def reopen(
         status=TaskStatus.IN_PROGRESS,
         iteration=iteration,
         # What the body reads of its loop: the iteration, the element.
-        output=dump(node.operator.turn(orjson.loads(ended.input), iteration + 1))
+        output=dump(node.operator.turn(load(ended.input), iteration + 1))
         if node.operator.contains == "loop"
         else None,
         reason=None,

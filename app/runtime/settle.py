@@ -30,7 +30,7 @@ from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.loops import loop_output
-from app.runtime.payload import dump, too_large
+from app.runtime.payload import dump, load, too_large
 from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
 from app.runtime.views import step_of
@@ -167,22 +167,22 @@ class Settlement:
         mine: dict[str, Any] = {"id": held.row.id, "claim": held.claim, "now": self.now}
         match outcome:
             case Done(output=output, status=status, reason=reason):
-                text = dump(output)
+                text = self.stored(held.execution, output)
                 return tasks.end_task(self.session, **mine, status=status, output=text, reason=reason)
             case Branch(label=label, output=output):
-                given = dump({**held.input, **(outcome.input or {})})
+                given = self.stored(held.execution, {**held.input, **(outcome.input or {})})
                 return tasks.end_choice(
                     self.session,
                     **mine,
                     status=TaskStatus.COMPLETED,
-                    output=dump(output),
+                    output=self.stored(held.execution, output),
                     reason=None,
                     label=label,
                     input=given,
                 )
             case Fan(output=output) | Finish(output=output):
                 reason = outcome.reason if isinstance(outcome, Finish) else None
-                text = dump(output)
+                text = self.stored(held.execution, output)
                 return tasks.end_task(
                     self.session, **mine, status=TaskStatus.COMPLETED, output=text, reason=reason
                 )
@@ -200,7 +200,7 @@ class Settlement:
         output = (
             None
             if isinstance(outcome, Start)
-            else dump(outcome.output)
+            else self.stored(execution, outcome.output)
             if outcome.output is not None
             else None
         )
@@ -276,7 +276,7 @@ class Settlement:
     def receive(self, execution: Execution, row: TaskRow) -> None:
         """Hand messages to an open task that waits for some."""
         node, path = execution.program.node(row.ref), tasks.path_of(row.path)
-        held = Held(execution, node, path, row, row.claim or 0, orjson.loads(row.input))
+        held = Held(execution, node, path, row, row.claim or 0, load(row.input))
         assert node.operator is not None
         wanted = node.operator.run(step_of(self.session, held, self.now))
         assert isinstance(wanted, Receive)
@@ -315,13 +315,18 @@ class Settlement:
             claim=new_claim(),
             now=self.now,
             status=status,
-            output=dump(output) if output is not None else row.output,
+            output=self.stored(execution, output) if output is not None else row.output,
             reason=reason,
         )
         if ended:
             limits.free(self, row)
             self.ended(execution, row.id)
         return ended
+
+    def stored(self, execution: Execution, value: Any) -> str:
+        """An input or output as its row has it."""
+        text: str = self.engine.payloads.put(execution.id, dump(value))
+        return text
 
     # failure
 
@@ -339,7 +344,7 @@ class Settlement:
         if claim is None:
             written = self._end_open(execution, row, recorded, failed.output, failed.reason)
         else:
-            output = dump(failed.output) if failed.output is not None else None
+            output = self.stored(execution, failed.output) if failed.output is not None else None
             written = tasks.end_task(
                 self.session,
                 id=row.id,
@@ -361,7 +366,7 @@ class Settlement:
     def failed_before(self, execution: Execution, node: Node, path: Path, row: TaskRow) -> None:
         """What follows from a failure that was written down while the execution was paused."""
         status = TaskStatus(row.status)
-        failed = Failed(row.reason or "", output=orjson.loads(row.output) if row.output else None)
+        failed = Failed(row.reason or "", output=load(row.output) if row.output else None)
         again = retry.retries(node, status, row.attempt, row.first_scheduled, self.now)
         self._after_failure(execution, node, path, row, failed, status, status, again)
 
@@ -391,7 +396,7 @@ class Settlement:
         asked = row.type == compensation.PERSON
         delay = 0 if asked or failed.reason in LOST else retry.delay_ms(node.definition, row.attempt)
         resend = self.engine.timing.resend_ms
-        attempt = self.new_row(execution, node, path, orjson.loads(row.input))._replace(
+        attempt = self.new_row(execution, node, path, load(row.input))._replace(
             attempt=row.attempt + 1,
             first_scheduled=self.now if asked else row.first_scheduled,
             retried_id=row.id,
@@ -681,7 +686,7 @@ class Settlement:
         self, execution: Execution, node: Node, path: Path, given: dict[str, Any], task_id: str | None = None
     ) -> TaskRow:
         """A SCHEDULED row for a position."""
-        row = new_row(execution, node, path, dump(given), self.now, task_id or new_id())
+        row = new_row(execution, node, path, self.stored(execution, given), self.now, task_id or new_id())
         return row._replace(domain=self.domain_of(execution, node)) if _routed(execution, node) else row
 
     def domain_of(self, execution: Execution, node: Node) -> str | None:

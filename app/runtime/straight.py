@@ -15,6 +15,7 @@ from app.runtime.clock import new_claim, new_id
 from app.runtime.execution import Execution, view_of
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.listeners import listens
+from app.runtime.payload import load
 from app.runtime.ports import Send
 from app.runtime.rows import claimed_row, new_row
 from app.store import executions, tasks
@@ -101,7 +102,7 @@ def begin(
     text = orjson.dumps(execution.resolve(None, first, (), task_id)).decode()
     if len(text) > engine.payload_limit:
         return None
-    ready = new_row(execution, first, (), text, now, task_id)
+    ready = new_row(execution, first, (), engine.payloads.put(execution.id, text), now, task_id)
     ready = ready._replace(due_at=now + engine.timing.resend_ms, wake="send")
 
     def work(session: Session) -> bool:
@@ -148,8 +149,9 @@ def _next(engine: Engine, hand: Hand, held: Held, node: Node, output: str) -> Mo
     if len(text) > engine.payload_limit:
         return None
     assert hand.owner is not None
+    text = engine.payloads.put(execution.id, text)
     row = claimed_row(new_row(execution, node, path, text, now, task_id), node, hand.owner, hand.message_id)
-    ended = _end_of(held, output, now)
+    ended = _end_of(engine, held, output, now)
 
     def work(session: Session) -> bool:
         wrote = tasks.end_and_insert(session, ended, row, execution.run)
@@ -172,7 +174,7 @@ def _next_head(engine: Engine, hand: Hand, held: Held, head: Head, output: str) 
     now, execution = engine.clock(), held.execution
     execution.keep(held.node, held.path, view_of(_ended(held, output, now)))
     claim = claim_params(hand, execution, head.node, head.path, head.attempt, now)
-    ended = _end_of(held, output, now)
+    ended = _end_of(engine, held, output, now)
 
     def work(session: Session) -> tuple[bool, TaskRow | None]:
         wrote = tasks.end_and_claim(session, ended, claim)
@@ -188,7 +190,7 @@ def _next_head(engine: Engine, hand: Hand, held: Held, head: Head, output: str) 
     hand.heads.popleft()
     if row is None:
         return Moves()
-    given = orjson.loads(row.input)
+    given = load(row.input)
     return Moves(claimed=Held(execution, head.node, head.path, row, claim["claim"], given))
 
 
@@ -214,12 +216,12 @@ def claim_params(
     }
 
 
-def _end_of(held: Held, output: str, now: int) -> dict[str, Any]:
+def _end_of(engine: Engine, held: Held, output: str, now: int) -> dict[str, Any]:
     return {
         "id": held.row.id,
         "claim": held.claim,
         "status": TaskStatus.COMPLETED,
-        "output": output,
+        "output": engine.payloads.put(held.execution.id, output),
         "reason": None,
         "now": now,
     }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import orjson
-
 from app.runtime.execution import Execution
 from app.runtime.hand import Held
 from app.runtime.loops import loop_output
+from app.runtime.payload import load
 from app.store import tasks
 from app.store.tasks import TaskRow, path_text
 from app.store.unit_of_work import Session
@@ -82,7 +81,7 @@ def _view(execution: Execution, row: TaskRow) -> TaskView:
     return TaskView(
         ref=row.ref,
         status=TaskStatus(row.status),
-        output=orjson.loads(row.output) if row.output else {},
+        output=load(row.output),
         reason=row.reason,
         optional=task.optional,
         permissive=task.permissive,

@@ -186,7 +186,7 @@ class DoWhile(Operator):
                 rule="script-syntax",
             )
 
-    def kept(self, task: WorkflowTask, given: str) -> int | None:
+    def kept(self, task: WorkflowTask, given: str | bytes) -> int | None:
         # A long list is not read for nothing, each time that an iteration ends.
         return orjson.loads(given).get(_KEEP) if _KEEP in task.input_parameters else None
 

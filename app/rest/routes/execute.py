@@ -98,7 +98,8 @@ async def update_workflow_state(
     waitForSeconds: Seconds = 10,
 ) -> Response:
     """Set variables and take a task's result, both or neither; then wait as for /execute."""
-    result = None if update.task_result is None else result_of(update.task_result)
+    given = update.task_result
+    result = None if given is None else await run(result_of, here.engine, given)
     topic = await run(
         update_state,
         here.engine,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Body, Query, Request, Response
 from pydantic import BeforeValidator
 
-from app.operations import outside, query
+from app.operations import outside, payloads, query
 from app.operations.conductor import get_task, get_workflow, handed_out_document
 from app.operations.outside import HandedOut, ResultStatus, TaskResult, Updated
 from app.rest.answers import NOTHING, OR_NOTHING, TEXT, PollData, Task, TaskLog, Workflow, answers
@@ -78,14 +78,14 @@ async def poll(
 @routes.post("", **TEXT)
 def update(here: Here, result: TaskResultBody) -> Response:
     """Take a worker's result; answers the id of the task."""
-    _taken(here, result_of(result))
+    _taken(here, result_of(here.engine, result))
     return Text(result.task_id)
 
 
 @routes.post("/update-v2", **answers(Task), **OR_NOTHING)
 def update_and_poll(here: Here, result: TaskResultBody) -> Response:
     """Take a worker's result, and hand it the next task of the same queue; 204 when there is none."""
-    engine, updated = here.engine, _taken(here, result_of(result))
+    engine, updated = here.engine, _taken(here, result_of(here.engine, result))
     if not updated.ended:
         return nothing(204)
     found = outside.hand_out(engine, updated.queue, result.worker_id or _ANONYMOUS)
@@ -239,17 +239,18 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def result_of(body: TaskResultBody) -> TaskResult:
+def result_of(engine: Engine, body: TaskResultBody) -> TaskResult:
     """A worker's result.
 
     Raises:
         Refused: its status is none that a worker may give.
     """
     lines = [line.log if isinstance(line, ExecLog) else line for line in body.logs or []]
+    brought = body.external_output_payload_storage_path
     return TaskResult(
         task_id=body.task_id,
         status=status_of(body.status),
-        output=body.output_data,
+        output=payloads.fetch(engine, brought) if brought else body.output_data,
         reason=body.reason_for_incompletion,
         worker=body.worker_id,
         callback_after=body.callback_after_seconds or 0,

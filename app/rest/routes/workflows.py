@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, Query, Response
 
-from app.operations import conductor
+from app.operations import conductor, payloads
 from app.operations.start import start
 from app.rest.access import Caller
 from app.rest.answers import TEXT, Status, Workflow, answers
@@ -46,10 +46,11 @@ def started(
     if chosen is None:
         raise Refused(400, "name the workflow: name is missing")
     keyed, began = request.idempotency_key or None, engine.clock()
+    brought = request.external_input_payload_storage_path
     execution_id = start(
         engine,
         chosen,
-        request.input or {},
+        payloads.fetch(engine, brought) if brought else request.input or {},
         version=(request.version if version is None else version) or None,
         correlation_id=request.correlation_id or None,
         idempotency_key=keyed,

@@ -36,6 +36,8 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_IMPORTS": "tasks, shop.tasks",
         "PODIUM_PAYLOAD_LIMIT_BYTES": "2048",
         "PODIUM_MESSAGE_LIMIT": "7",
+        "PODIUM_PAYLOAD_STORE_URL": "s3://bucket/payloads",
+        "PODIUM_PAYLOAD_INLINE_BYTES": "100",
         "PODIUM_SEGMENT_LENGTH": "4",
         "PODIUM_IN_PLACE_SECONDS": "0.5",
         "PODIUM_FAN_BATCHES": "2",
