@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ import orjson
 from app.errors import ExecutionNotFound, TaskIdNotFound
 from app.operations.outside import HandedOut
 from app.operations.query import ExecutionState, TaskExecution, state_of, task_of
+from app.runtime.clock import iso
 from app.runtime.engine import Engine
 from app.runtime.payload import load
 from app.store import executions, tasks
@@ -223,14 +223,6 @@ def get_status(
         "output": _object(state.output) if include_output else {},
         "variables": state.variables if include_variables else {},
     }
-
-
-def iso(milliseconds: int | None) -> str:
-    """A time as Conductor's summaries have it; '' when there is none."""
-    if milliseconds is None:
-        return ""
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _object(value: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, cast
 import orjson
 
 from app.errors import InvalidInput
-from app.operations.conductor import Document, iso, summary_document, task_document, workflow_document
+from app.operations.conductor import Document, summary_document, task_document, workflow_document
 from app.operations.query import listed, state_of, task_of
+from app.runtime.clock import iso
 from app.runtime.engine import Engine
 from app.store import executions, find, tasks
 from app.store.executions import WorkflowRow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import UTC, datetime
 
 import uuid_utils
 
@@ -30,3 +31,11 @@ _random = random.SystemRandom()
 def new_claim() -> int:
     """A token that no other claim has (62 random bits)."""
     return _random.getrandbits(62)
+
+
+def iso(milliseconds: int | None) -> str:
+    """A time as Conductor's summaries have it; '' when there is none."""
+    if milliseconds is None:
+        return ""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -25,7 +25,7 @@ from app.runtime import (
     retry,
     starting,
 )
-from app.runtime.clock import new_claim, new_id
+from app.runtime.clock import iso, new_claim, new_id
 from app.runtime.events import announce
 from app.runtime.execution import Execution, suffixed, view_of
 from app.runtime.hand import Hand, Held, Moves
@@ -141,7 +141,13 @@ class Settlement:
         if not found and wait:
             return Wait(None, "waiting for a message"), None
         given = [
-            {"id": one.id, "receivedAt": one.created, "payload": orjson.loads(one.payload)} for one in found
+            {
+                "id": one.id,
+                "workflowId": execution.id,
+                "payload": orjson.loads(one.payload),
+                "receivedAt": iso(one.created),
+            }
+            for one in found
         ]
         ids = [one.id for one in found]
         output = {"messages": given, "count": len(given)}

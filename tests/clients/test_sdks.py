@@ -29,6 +29,7 @@ def test_conductor_python_2_works_with_workers_dsl_and_clients(python_2: RunScri
         "definitions": ["flaky", "hello", "large", "waits"],
         "double": "double",
         "gone": 404,
+        "messages": ["COMPLETED", True, True, {"add": "tea"}, 409],
         "schemas": [["name"], ["greet_input", "greet_output", "number"], "greet_input", 409],
     }
     # The SDK itself cuts the last quote off a line that ends with one.

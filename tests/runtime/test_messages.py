@@ -64,7 +64,12 @@ def test_a_task_waits_for_a_message_and_takes_it(harness: Harness) -> None:
     assert status(harness, execution_id) == WorkflowStatus.COMPLETED
     after = next(row for row in harness.rows(execution_id) if row.ref == "after")
     assert orjson.loads(after.input)["got"] == [
-        {"id": message_id, "receivedAt": harness.now, "payload": {"add": "tea"}}
+        {
+            "id": message_id,
+            "workflowId": execution_id,
+            "payload": {"add": "tea"},
+            "receivedAt": "2023-11-14T22:13:20.000Z",
+        }
     ]
 
 

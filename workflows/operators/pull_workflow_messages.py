@@ -74,7 +74,8 @@ class PullWorkflowMessages(Operator):
         (`PODIUM_MESSAGE_LIMIT`); after that, sending is refused until some are taken.
 
     Output:
-        `{"messages": [{"id": "…", "receivedAt": 1767268800000, "payload": {…}}], "count": 1}`
+        `{"messages": [{"id": "…", "workflowId": "…", "payload": {…}, "receivedAt": "2026-01-01T12:00:00.000Z"}],
+        "count": 1}`
     """
 
     type = "PULL_WORKFLOW_MESSAGES"

@@ -18,6 +18,7 @@ from conductor.client.workflow.conductor_workflow import ConductorWorkflow
 from conductor.client.workflow.task.do_while_task import LoopTask
 from conductor.client.workflow.task.fork_task import ForkTask
 from conductor.client.workflow.task.join_task import JoinTask
+from conductor.client.workflow.task.pull_workflow_messages_task import PullWorkflowMessagesTask
 from conductor.client.workflow.task.set_variable_task import SetVariableTask
 from conductor.client.workflow.task.simple_task import SimpleTask
 from conductor.client.workflow.task.sub_workflow_task import SubWorkflowTask
@@ -165,8 +166,30 @@ def main() -> None:
         metadata.get_workflow_def("flaky", 1)
     except ApiException as error:
         found["gone"] = error.code
+    found["messages"] = messages(executor, workflows)
     found["schemas"] = schemas(clients.get_schema_client(), metadata)
     print(json.dumps(found))
+
+
+def messages(executor, workflows):
+    """What is sent to a running execution, and how often one that is cached is run."""
+    flow = ConductorWorkflow(name="mailbox", version=1, executor=executor)
+    flow >> PullWorkflowMessagesTask("next", batch_size=2)
+    flow.register(True)
+    execution = workflows.start_workflow(StartWorkflowRequest(name="mailbox", version=1))
+    sent = workflows.send_message(execution, {"add": "tea"})
+    done = workflows.get_workflow(execution, True)
+    (message,) = done.output["messages"]
+    try:
+        workflows.send_message(execution, {"add": "more"})
+    except ApiException as error:
+        return [
+            done.status,
+            message["id"] == sent,
+            message["workflowId"] == execution,
+            message["payload"],
+            error.code,
+        ]
 
 
 def schemas(client, metadata):
