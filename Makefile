@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 LOCK := config/requirements.lock
 DEV_LOCK := config/requirements-dev.lock
 CODE := config workflows app tasks tests bench
-EXTRAS := --extra dev --extra otel --extra s3
+EXTRAS := --extra dev --extra otel --extra s3 --extra kafka --extra nats
 COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
            --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 

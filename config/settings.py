@@ -121,6 +121,11 @@ _VISIBILITY = _about(_whole, "Redis: when a message fetched and never acknowledg
 _QUEUE_PRIORITY = _about(_whole, "RabbitMQ: x-max-priority of queues declared from now on. 0: none.", 0)
 _EVENT_AMQP = _about(_text, "RabbitMQ of `amqp_…` events. Not set: the broker, where it is RabbitMQ.")
 _EVENT_REDIS = _about(_text, "Redis of `redis` events. Not set: the broker, where it is Redis or embedded.")
+_EVENT_KAFKA = _about(
+    _text,
+    "Kafka of `kafka` events: kafka://host:9092,… or kafka+ssl://user:password@host:9092. Not set: none.",
+)
+_EVENT_NATS = _about(_text, "NATS of `nats` and `jsm` events: nats://host:4222,… or tls://… Not set: none.")
 _EVENT_KEEP = _about(_seconds, "How long messages that were handled are kept, and known again.", 60)
 _RETENTION = _about(_seconds, "Age at which executions that have ended are removed by beat. Not set: never.")
 _RETENTION_ARCHIVE = _about(_truth, "Whether beat writes executions into the archive before it removes them.")
@@ -176,6 +181,8 @@ class Settings:
     visibility_timeout_seconds: int = field(default=3600, metadata=_VISIBILITY)
     event_amqp_url: str | None = field(default=None, metadata=_EVENT_AMQP)
     event_redis_url: str | None = field(default=None, metadata=_EVENT_REDIS)
+    event_kafka_url: str | None = field(default=None, metadata=_EVENT_KAFKA)
+    event_nats_url: str | None = field(default=None, metadata=_EVENT_NATS)
     event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
     payload_store_url: str | None = field(default=None, metadata=_PAYLOAD_STORE)
     payload_inline_bytes: int = field(default=65536, metadata=_PAYLOAD_INLINE)

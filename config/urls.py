@@ -13,14 +13,18 @@ SOCKET_PATH_MAX = 100
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*://"
 _SEVERAL = re.compile(rf";(?={_SCHEME})")
 _USERINFO = re.compile(rf"^({_SCHEME}[^:/@?#]*):.*@")
-_SECRET_PARAMETER = re.compile(r"([?&](?:password|passwd|secret|token|sslpassword)=)[^&\s]*", re.IGNORECASE)
+# A token of NATS stands where a user would.
+_TOKEN = re.compile(r"((?:nats|tls)://)[^:/@?#,\s]+@")
+_SECRET_PARAMETER = re.compile(
+    r"([?&](?:[\w.]+\.)?(?:password|passwd|secret|token|sslpassword)=)[^&\s]*", re.IGNORECASE
+)
 _URL_IN_TEXT = re.compile(rf"{_SCHEME}[^\s'\"<>)\]]+")
 
 
 def redact(url: str) -> str:
     """Return `url` with every password in it replaced by `***`, in each of several joined by `;` too."""
-    parts = (_SECRET_PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", part)) for part in _SEVERAL.split(url))
-    return ";".join(parts)
+    parts = (_USERINFO.sub(r"\1:***@", part) for part in _SEVERAL.split(url))
+    return ";".join(_TOKEN.sub(r"\1***@", _SECRET_PARAMETER.sub(r"\1***", part)) for part in parts)
 
 
 def redact_text(text: str) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from app import embedded
+from tests.brokers import start_kafka, start_nats
 from tests.localcelery import docker_available
+from tests.localcelery.process import LocalProcess
 from tests.servers import Postgres
 
 if not docker_available():
@@ -59,3 +61,19 @@ def valkey(tmp_path: Path) -> Iterator[embedded.Server]:
     server = embedded.ensure(tmp_path / "valkey")
     yield server
     embedded.stop(server)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[LocalProcess]:
+    """A Kafka for this test process; each test has topics of its own."""
+    process = start_kafka()
+    yield process
+    process.remove(force=True)
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[LocalProcess]:
+    """A NATS with JetStream for this test process; each test has subjects of its own."""
+    process = start_nats()
+    yield process
+    process.remove(force=True)

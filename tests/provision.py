@@ -7,10 +7,16 @@ import shutil
 import subprocess
 import sys
 
+from tests.brokers import install_kafka, kafka_installed
 from tests.localcelery.vendors import rabbitmq_binary
 from tests.servers import ServerMissing, postgresql_bin
 
-PROGRAMS = {"chromium": "chromium"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "nats-server": "nats-server",
+    "default-jre-headless": "java",
+    "maven": "mvn",
+}
 """Packages whose program is on the PATH, wherever they come from."""
 
 
@@ -30,10 +36,21 @@ def missing_packages() -> list[str]:
 
 
 def main() -> int:
-    """Install what is missing as root on Debian or Ubuntu; elsewhere say what to install and return 1."""
+    """Install what is missing as root on Debian or Ubuntu; elsewhere say what to install and return 1.
+
+    Kafka, which no distribution has, comes from Maven into `build/`.
+    """
     missing = missing_packages()
-    if not missing:
-        return 0
+    if missing and install(missing) != 0:
+        return 1
+    if not kafka_installed():
+        print("fetching Kafka for the tests")
+        install_kafka()
+    return 0
+
+
+def install(missing: list[str]) -> int:
+    """Install system packages; 1 if that may not be done here."""
     if os.getuid() != 0 or shutil.which("apt-get") is None:
         print(f"The tests need {' and '.join(missing)}; on Debian or Ubuntu:", file=sys.stderr)
         print(f"    sudo apt-get install {' '.join(missing)}", file=sys.stderr)

@@ -25,6 +25,9 @@ PROVIDERS: Mapping[str, str] = {
     "amqp_queue": "a queue of RabbitMQ",
     "amqp_exchange": "an exchange of RabbitMQ",
     "redis": "a stream of Redis or Valkey",
+    "kafka": "a topic of Kafka",
+    "nats": "a subject of NATS",
+    "jsm": "a subject of NATS that a stream of JetStream keeps",
 }
 """Where events come from and go to."""
 SINKS: Mapping[str, str] = {**PROVIDERS, "webhook": "a service that takes a POST"}

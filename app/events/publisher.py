@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from app.errors import EventNotPublished, InvalidInput
-from app.events.provider import Provider
+from app.events.provider import Provider, ProviderMissing
 from app.runtime.clock import now_ms
 from app.runtime.events import receive
 from app.store.unit_of_work import Store
@@ -22,6 +22,9 @@ MODULES: Mapping[str, str] = {
     "amqp_queue": "amqp",
     "amqp_exchange": "amqp",
     "redis": "redis_streams",
+    "kafka": "kafka",
+    "nats": "nats",
+    "jsm": "nats",
     "webhook": "webhook",
 }
 """Which module of this package makes a provider; it is imported at the first use."""
@@ -65,7 +68,7 @@ class EventPublisher:
         module = MODULES[name]
         with self._lock:
             if module not in self._providers:
-                found: _Module = importlib.import_module(f"app.events.{module}")
+                found = _import(module)
                 self._providers[module] = found.connect(self._settings)
             return self._providers[module]
 
@@ -75,3 +78,14 @@ class EventPublisher:
             for provider in self._providers.values():
                 provider.close()
             self._providers.clear()
+
+
+def _import(module: str) -> _Module:
+    try:
+        found: _Module = importlib.import_module(f"app.events.{module}")
+    except ModuleNotFoundError as error:
+        # The extra has the module's name.
+        raise ProviderMissing(
+            f"{module} events need {error.name}, which is not installed: pip install 'podium[{module}]'"
+        ) from error
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -70,3 +71,18 @@ def test_what_is_announced_is_there_only_if_the_transaction_is(store: Store) -> 
     (to_send,) = store.read(lambda s: inbox.out_due(s, BEGIN_MS, 10))
     assert (received.event, received.payload) == ("conductor:started", '{"a":1}')
     assert (to_send.sink, to_send.payload) == ("amqp_queue:started", '{"a":1}')
+
+
+@pytest.mark.parametrize(("sink", "library"), [("kafka:orders", "confluent_kafka"), ("jsm:orders", "nats")])
+def test_a_sink_whose_extra_is_not_installed_says_what_to_install(
+    events: EventPublisher, monkeypatch: pytest.MonkeyPatch, sink: str, library: str
+) -> None:
+    extra = {"confluent_kafka": "kafka", "nats": "nats"}[library]
+    for loaded in [name for name in sys.modules if name.split(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.delitem(sys.modules, f"app.events.{extra}", raising=False)
+    monkeypatch.delitem(sys.modules, "workflows.kafka_exchange", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+
+    with pytest.raises(EventNotPublished, match=rf"pip install 'podium\[{extra}\]'"):
+        events.publish(sink, {}, "m1")

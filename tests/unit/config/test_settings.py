@@ -53,6 +53,8 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_VISIBILITY_TIMEOUT_SECONDS": "60",
         "PODIUM_EVENT_AMQP_URL": "amqp://events//",
         "PODIUM_EVENT_REDIS_URL": "redis://events/1",
+        "PODIUM_EVENT_KAFKA_URL": "kafka://events:9092",
+        "PODIUM_EVENT_NATS_URL": "nats://events:4222",
         "PODIUM_EVENT_RETENTION_SECONDS": "86400",
         "PODIUM_SECRETS_DIR": "/run/secrets",
         "PODIUM_RETENTION_SECONDS": "2592000",
@@ -157,6 +159,10 @@ def test_redaction_keeps_what_is_no_secret() -> None:
     assert redact("amqp://u:a@h1//;amqp://u:b@h2//") == "amqp://u:***@h1//;amqp://u:***@h2//"
     assert redact("redis://h:6379/0?password=x&db=1") == "redis://h:6379/0?password=***&db=1"
     assert redact("redis+socket:///tmp/v.sock?virtual_host=0") == "redis+socket:///tmp/v.sock?virtual_host=0"
+    assert (
+        redact("kafka://u:x@h?ssl.key.password=y&acks=all") == "kafka://u:***@h?ssl.key.password=***&acks=all"
+    )
+    assert redact("nats://token@h:4222,nats://g:4222") == "nats://***@h:4222,nats://g:4222"
     assert redact_text("lost redis://:x@h/0, trying again") == "lost redis://:***@h/0, trying again"
 
 
