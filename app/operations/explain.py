@@ -106,7 +106,13 @@ def _task(engine: Engine, session: Session, program: Program, row: TaskRow) -> s
         return f"{ref} runs on {row.worker} since {_span(now - (row.started or row.updated))}"
     if row.wake == "wait" and row.due_at:
         return f"{ref} waits for {_span(max(0, row.due_at - now))}, or until somebody completes it"
+    if row.reason and row.reason.startswith(_WAITING):
+        return f"{ref} waits for {row.reason.removeprefix(_WAITING)}"
     return f"{ref} waits for a signal" + (f" ({row.reason})" if row.reason else "")
+
+
+_WAITING = "waiting for "
+"""What the reasons of operators that wait for somebody begin with."""
 
 
 def _in_line(session: Session, node: Node, row: TaskRow, ref: str, now: int) -> str:
