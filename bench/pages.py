@@ -131,14 +131,36 @@ def pages(engine: Engine) -> Iterator[tuple[str, Callable[[], Any]]]:
             f"search: {text if 'Time' not in text and 'correlation' not in text else text.split()[0] + ' …' or 'all'}",
             lambda text=text: search_workflows(engine, text, "*", start=0, size=50, sort=""),  # type: ignore[misc]
         )
-    yield (
-        "search: free text",
-        lambda: search_workflows(engine, "", "no stock", start=0, size=50, sort=""),
-    )
-    yield (
-        "search of tasks: failed",
-        lambda: search_tasks(engine, "status = FAILED", "*", start=0, size=50, sort=""),
-    )
+    for what, conditions, text in (
+        ("a text that is found", "", "no stock"),
+        ("a text in few outputs", "", '"sum":777777'),
+        ("a text that is not found", "", "nowhere to be seen"),
+        ("a text that is not found, of failed", "status = FAILED", "nowhere to be seen"),
+        (
+            "three alternatives",
+            f"status = RUNNING OR correlationId = {middle.correlation_id} OR priority > 5",
+            "*",
+        ),
+        (
+            "alternatives with a text",
+            "status IN (FAILED,TERMINATED) AND workflowType IN (orders,parcels)",
+            "nowhere",
+        ),
+        ("by who started it", "createdBy = nobody", "*"),
+    ):
+        yield (
+            f"search: {what}",
+            partial(search_workflows, engine, conditions, text, start=0, size=50, sort=""),
+        )
+    for what, conditions, text in (
+        ("failed", "status = FAILED", "*"),
+        ("of a worker that there is not", "workerId = nobody", "*"),
+        ("a text that is not found", "", "nowhere to be seen"),
+    ):
+        yield (
+            f"search of tasks: {what}",
+            partial(search_tasks, engine, conditions, text, start=0, size=50, sort=""),
+        )
     yield "python: list_executions", lambda: query.list_executions(engine, status="FAILED")
     yield "one execution", lambda: outline.get_outline(engine, middle.id, None)
     yield "queues", lambda: queues.list_queues(engine)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.operations.listing import first_id
 from app.runtime.engine import Engine
 from app.store import figures
 from app.store.figures import Run, TaskFigures
+from app.store.ids import first_id
 from app.store.unit_of_work import Session
 from workflows.status import WorkflowStatus
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.runtime.engine import Engine
 from app.store import pages
+from app.store.ids import first_id, time_of
 from app.store.pages import ListedRow
 from app.store.unit_of_work import Session
 
@@ -75,15 +76,6 @@ def count_by_status(engine: Engine, filters: Filters) -> tuple[dict[str, int], b
     return engine.store.read(lambda s: pages.tallies(s, asked)), True
 
 
-def time_of(execution_id: str) -> int | None:
-    """When an id was made (ms since the epoch); None: it is no UUIDv7."""
-    digits = execution_id.replace("-", "")[:12]
-    try:
-        return int(digits, 16) if len(digits) == 12 else None
-    except ValueError:
-        return None
-
-
 def _asked(filters: Filters) -> dict[str, str | int | None]:
     return {
         "status": filters.status,
@@ -95,12 +87,6 @@ def _asked(filters: Filters) -> dict[str, str | int | None]:
         "oldest": None if filters.created_from is None else first_id(filters.created_from),
         "newest": None if filters.created_to is None else first_id(filters.created_to),
     }
-
-
-def first_id(milliseconds: int) -> str:
-    """No id that was made at this time (ms since the epoch) or later is smaller: ids are UUIDv7."""
-    digits = f"{max(0, milliseconds):012x}"
-    return f"{digits[:8]}-{digits[8:12]}"
 
 
 def _fits(row: ListedRow, filters: Filters) -> bool:

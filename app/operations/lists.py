@@ -56,7 +56,7 @@ def correlated(
         conditions.append(Condition("status", "=", "RUNNING"))
 
     def work(session: Session) -> list[tuple[WorkflowRow, list[TaskRow]]]:
-        found = find.find_executions(session, conditions, None, oldest_first=False, start=0, size=MOST)
+        found = find.find_executions(session, [conditions], oldest_first=False, start=0, size=MOST)
         return [(row, tasks.of_workflow(session, row.id) if include_tasks else []) for row in found.rows]
 
     answer: dict[str, list[Document]] = {key: [] for key in correlation_ids}

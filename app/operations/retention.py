@@ -14,12 +14,12 @@ import orjson
 from app.errors import ExecutionNotFound, InvalidInput, WrongState
 from app.operations.audit import locked_row, recorded
 from app.operations.conductor import Document, workflow_document
-from app.operations.listing import first_id
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
 from app.runtime.settle import Settlement
 from app.store import cache, executions, logs, retention, tasks
 from app.store.executions import WorkflowRow
+from app.store.ids import first_id
 from app.store.unit_of_work import Session
 from workflows.status import WorkflowStatus
 

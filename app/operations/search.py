@@ -1,31 +1,27 @@
-"""Searches in Conductor's language: `status = 'RUNNING' AND workflowType IN (a,b) AND startTime > 1700000000000`."""
+"""Searches in Conductor's language, with free text that is looked for in inputs and outputs too."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import replace
 
 import orjson
 
 from app.errors import InvalidInput
 from app.operations.conductor import Document, summary_document, task_document, workflow_document
+from app.operations.grammar import Alternatives, parse
 from app.operations.query import listed, state_of, task_of
 from app.runtime.clock import iso
 from app.runtime.engine import Engine
 from app.store import executions, find, tasks
 from app.store.executions import WorkflowRow
-from app.store.find import Condition, Found, Operator
+from app.store.find import Condition, Found
+from app.store.ids import time_of
 from app.store.tasks import TaskRow
 from app.store.unit_of_work import Session
+from workflows.status import WorkflowStatus
 
 MOST = 5_000
-_CONDITION = re.compile(
-    r"""\s*(?P<field>\w+)\s*
-    (?: (?P<in>IN)\s*\((?P<list>[^)]*)\) | (?P<operator><=|>=|!=|=|<|>|:)\s*(?P<value>'[^']*'|"[^"]*"|[^\s()]+) )\s*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_AND = re.compile(r"AND\s", re.IGNORECASE)
 _OF_EXECUTIONS = {
     "workflowId": "id",
     "workflowType": "name",
@@ -54,25 +50,37 @@ _OF_TASKS = {
     "updateTime": "updated",
     "endTime": "ended",
 }
-_NUMBERS = {"version", "priority", "created", "updated", "ended", "scheduled", "started"}
 _SORTED_BY = {"startTime", "createTime", "scheduledTime", "workflowId", "taskId", ""}
 
 
 def search_workflows(
-    engine: Engine, query: str, text: str, *, start: int, size: int, sort: str, whole: bool = False
+    engine: Engine,
+    query: str,
+    text: str,
+    *,
+    start: int,
+    size: int,
+    sort: str,
+    whole: bool = False,
+    top_level: bool = False,
 ) -> Document:
     """Conductor's SearchResult of executions: summaries, or the whole of each.
+
+    top_level: no sub-workflows.
 
     Raises:
         InvalidInput: the query can't be read, or is for too many at once.
     """
-    conditions = parse(query, _OF_EXECUTIONS)
-    oldest, word = _oldest_first(sort), _word(text)
+    found = parse(query, _OF_EXECUTIONS, spread=("name", "status"), statuses=frozenset(WorkflowStatus))
+    if top_level:
+        found = [[*conditions, Condition("parent_id", "null", None)] for conditions in found]
+    alternatives = _with_text(found, text, ("id", "correlation_id", "name"))
+    oldest = _oldest_first(sort)
     _check(size)
-    found = engine.store.read(
-        lambda s: find.find_executions(s, conditions, word, oldest_first=oldest, start=start, size=size)
+    rows = engine.store.read(
+        lambda s: find.find_executions(s, alternatives, oldest_first=oldest, start=start, size=size)
     )
-    return _workflows(engine, found, whole)
+    return _workflows(engine, rows, whole)
 
 
 def search_tasks(
@@ -90,7 +98,7 @@ def search_tasks(
 
     of = engine.store.read(origins)
     results = [_task(engine, row, of[row.workflow_id], whole) for row in found.rows]
-    return {"totalHits": found.total, "results": [result for result in results if result is not None]}
+    return _answer(found, [result for result in results if result is not None])
 
 
 def search_by_tasks(
@@ -104,71 +112,15 @@ def search_by_tasks(
     found = _find_tasks(engine, query, text, start, size, sort)
     ids = list(dict.fromkeys(row.workflow_id for row in found.rows))
     rows = engine.store.read(lambda s: [executions.by_id(s, id_) for id_ in ids])
-    return _workflows(engine, Found([row for row in rows if row is not None], found.total), whole)
-
-
-def parse(query: str, fields: dict[str, str]) -> list[Condition]:
-    """The conditions of a query.
-
-    Raises:
-        InvalidInput: it can't be read, or names a field that there is not.
-    """
-    conditions: list[Condition] = []
-    rest = query.strip()
-    while rest:
-        if conditions:
-            joined = _AND.match(rest)
-            if joined is None:
-                raise InvalidInput(
-                    f"query: AND is expected before {rest[:50]!r}; nothing else joins conditions"
-                )
-            rest = rest[joined.end() :]
-        matched = _CONDITION.match(rest)
-        if matched is None:
-            raise InvalidInput(
-                f"query: {rest[:50]!r} is no condition; write field = value, <, >, or field IN (a,b)"
-            )
-        conditions.append(_condition(matched, fields))
-        rest = rest[matched.end() :]
-    if len(conditions) > 20:
-        raise InvalidInput("query: at most 20 conditions")
-    return conditions
-
-
-def _condition(matched: re.Match[str], fields: dict[str, str]) -> Condition:
-    column = fields.get(matched["field"])
-    if column is None:
-        raise InvalidInput(f"query: there is no field {matched['field']!r}; there are {', '.join(fields)}")
-    if matched["in"]:
-        values = [_bare(value) for value in matched["list"].split(",") if value.strip()]
-        if column in _NUMBERS:
-            raise InvalidInput(f"query: {matched['field']} is a number; compare it with =, < or >")
-        return Condition(column, "in", values)
-    operator = "=" if matched["operator"] == ":" else matched["operator"]
-    value: Any = _bare(matched["value"])
-    if column in _NUMBERS:
-        return Condition(column, cast(Operator, operator), _number(matched["field"], value))
-    if "*" in value and operator == "=":
-        return Condition(column, "like", value)
-    return Condition(column, cast(Operator, operator), value)
-
-
-def _bare(value: str) -> str:
-    return value.strip().strip("'\"")
-
-
-def _number(field: str, value: str) -> int:
-    if not value.isdecimal() or len(value) > 15:
-        raise InvalidInput(f"query: {field} is a number (times: milliseconds since the epoch), not {value!r}")
-    return int(value)
+    return _workflows(engine, replace(found, rows=[row for row in rows if row is not None]), whole)
 
 
 def _find_tasks(engine: Engine, query: str, text: str, start: int, size: int, sort: str) -> Found:
-    conditions = parse(query, _OF_TASKS)
-    oldest, word = _oldest_first(sort), _word(text)
+    alternatives = _with_text(parse(query, _OF_TASKS), text, ("id", "workflow_id"))
+    oldest = _oldest_first(sort)
     _check(size)
     return engine.store.read(
-        lambda s: find.find_tasks(s, conditions, word, oldest_first=oldest, start=start, size=size)
+        lambda s: find.find_tasks(s, alternatives, oldest_first=oldest, start=start, size=size)
     )
 
 
@@ -184,8 +136,22 @@ def _oldest_first(sort: str) -> bool:
     return order.strip().upper() == "ASC"
 
 
-def _word(text: str) -> str | None:
-    return text.strip() if text.strip() not in ("", "*") else None
+def _with_text(found: Alternatives, text: str, keys: Sequence[str]) -> Alternatives:
+    """What fulfils the query and has the text: anywhere, or as one of these keys, however old that is."""
+    word = text.strip()
+    if word in ("", "*"):
+        return found
+    anywhere = [[*conditions, Condition("", "contains", word)] for conditions in found]
+    if len(found) > 1 or "*" in word:
+        return anywhere
+    return anywhere + [[Condition(key, "=", word), *found[0]] for key in keys]
+
+
+def _answer(found: Found, results: Sequence[Document]) -> Document:
+    answer = {"totalHits": found.total, "results": results}
+    if found.looked_to is not None:
+        answer["searchedBackTo"] = time_of(found.looked_to)
+    return answer
 
 
 def _workflows(engine: Engine, found: Found, whole: bool) -> Document:
@@ -200,7 +166,7 @@ def _workflows(engine: Engine, found: Found, whole: bool) -> Document:
             )
             for row in found.rows
         ]
-    return {"totalHits": found.total, "results": results}
+    return _answer(found, results)
 
 
 def _task(engine: Engine, row: TaskRow, origin: WorkflowRow | None, whole: bool) -> Document | None:

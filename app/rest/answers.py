@@ -236,6 +236,8 @@ class SearchResult(BaseModel, Generic[One]):
 
     total_hits: int
     results: list[One]
+    searched_back_to: int | None = None
+    """How far a search has looked, where it stopped before the oldest (milliseconds since the epoch)."""
 
 
 class BulkResponse(Answer):

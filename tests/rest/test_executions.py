@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from app.store import find
 from tests.rest.client import Api, simple, workflow
 
 ONE = workflow("one", simple("scan", inputParameters={"n": "${workflow.input.n}"}))
@@ -122,10 +125,31 @@ def test_executions_are_found_by_conditions(api: Api) -> None:
     assert found("status IN (COMPLETED, FAILED)") == [done]
     assert found("correlationId = 'c*' AND startTime > 1700000000000") == [done, running]
     assert found("", freeText="c2") == [done]
+    assert found("status = FAILED OR (workflowType = one AND status != COMPLETED)") == [running]
+    assert found("", topLevelOnly="true") == [done, running]
     tasks = api.get("/tasks/search", params={"query": "taskType = 'scan'"}).json()["results"]
     assert [(task["workflowId"], task["status"]) for task in tasks] == [(running, "SCHEDULED")]
     by_tasks = api.get("/workflow/search-by-tasks", params={"query": "taskDefName = scan"}).json()["results"]
     assert [row["workflowId"] for row in by_tasks] == [running]
+
+
+def test_a_text_is_found_in_inputs_of_executions_and_tasks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.register(ONE)
+    wanted = api.start("one", input={"order": "ORD-7712"})
+    api.start("one", input={"order": "ORD-1"})
+
+    answer = api.get("/workflow/search", params={"freeText": "ord-77*2"}).json()
+    assert ([row["workflowId"] for row in answer["results"]], answer.get("searchedBackTo")) == (
+        [wanted],
+        None,
+    )
+    assert api.get("/tasks/search", params={"freeText": "nowhere"}).json() == {"totalHits": 0, "results": []}
+
+    monkeypatch.setattr(find, "SCAN", 1)
+    monkeypatch.setattr(find, "_shapes", {})
+    answer = api.get("/workflow/search", params={"freeText": "nowhere"}).json()
+    assert answer["totalHits"] == 0
+    assert abs(answer["searchedBackTo"] - time.time() * 1000) < 60_000
 
 
 def test_a_search_that_can_not_be_read_is_refused_with_the_place(api: Api) -> None:

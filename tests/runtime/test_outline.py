@@ -10,6 +10,7 @@ from app.errors import ExecutionNotFound, TaskNotFound
 from app.operations import listing, outline
 from app.operations.listing import Filters
 from app.store import migrations
+from app.store.ids import time_of
 from app.store.unit_of_work import Store
 from config.database import create_engine
 from tests.runtime.harness import Harness
@@ -119,7 +120,7 @@ def test_what_is_not_there_is_said(harness: Harness) -> None:
 
 def test_a_pasted_id_is_found_and_times_bound_the_list(harness: Harness) -> None:
     ids = [_started(harness, workflow(f"w{number}")(simple("work", ref="a"))) for number in range(3)]
-    made = listing.time_of(ids[1])
+    made = time_of(ids[1])
     assert made is not None
 
     by_id = listing.list_page(harness.engine, Filters(text=ids[1]))

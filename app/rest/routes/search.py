@@ -33,9 +33,14 @@ def workflows(
     sort: Sort = "",
     freeText: Text = "*",
     query: Conditions = "",
+    topLevelOnly: bool = False,
 ) -> Response:
     """Search executions; summaries, the newest first."""
-    return Json(search.search_workflows(engine, query, freeText, start=start, size=size, sort=sort))
+    return Json(
+        search.search_workflows(
+            engine, query, freeText, start=start, size=size, sort=sort, top_level=topLevelOnly
+        )
+    )
 
 
 @routes.get("/workflow/search-v2", **answers(SearchResult[Workflow]))
@@ -46,10 +51,13 @@ def whole_workflows(
     sort: Sort = "",
     freeText: Text = "*",
     query: Conditions = "",
+    topLevelOnly: bool = False,
 ) -> Response:
     """Search executions; with their tasks."""
     return Json(
-        search.search_workflows(engine, query, freeText, start=start, size=size, sort=sort, whole=True)
+        search.search_workflows(
+            engine, query, freeText, start=start, size=size, sort=sort, whole=True, top_level=topLevelOnly
+        )
     )
 
 
