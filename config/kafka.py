@@ -6,13 +6,16 @@ the `?` are settings of librdkafka: https://github.com/confluentinc/librdkafka/b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import parse_qsl, unquote
 
 _PROTOCOLS = {"kafka": ("plaintext", "sasl_plaintext"), "kafka+ssl": ("ssl", "sasl_ssl")}
 
 
-def librdkafka(address: str) -> dict[str, str]:
+def librdkafka(address: str, allowed: Collection[str] | None = None) -> dict[str, str]:
     """An address, or a bare list of bootstrap servers, as settings of librdkafka.
+
+    allowed: the settings that it may have, where the address is not an operator's: some of them load code.
 
     Raises:
         ValueError: it is none; the message does not repeat it, for it may hold a password.
@@ -36,4 +39,8 @@ def librdkafka(address: str) -> dict[str, str]:
             "sasl.username": unquote(user),
             "sasl.password": unquote(password),
         }
-    return found | dict(parse_qsl(parameters))
+    more = dict(parse_qsl(parameters))
+    for name in more:
+        if allowed is not None and name not in allowed:
+            raise ValueError(f"{name[:80]!r} can't be set here; only {' and '.join(sorted(allowed))} can")
+    return found | more

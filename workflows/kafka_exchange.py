@@ -15,13 +15,13 @@ from threading import Lock
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from config.kafka import librdkafka
-
 logger = logging.getLogger(__name__)
 
 _PRODUCERS = 16
 """So many are kept: each has threads and connections."""
 _POLL_SECONDS = 0.1
+# Nobody gains by waiting for a second message when each is waited for.
+_SENDING: Mapping[str, str | int] = {"linger.ms": 0}
 _HOPELESS = frozenset(
     {
         KafkaError._INVALID_ARG,
@@ -50,14 +50,16 @@ class NotDelivered(Exception):
         super().__init__(problem)
 
 
-def send(address: str, record: Record, seconds: float, request_seconds: float | None = None) -> None:
+def send(
+    connection: Mapping[str, str], record: Record, seconds: float, request_seconds: float | None = None
+) -> None:
     """Hand a record to Kafka; all replicas that are in sync have it when this returns.
 
-    address: as `config.kafka` has it. seconds: the longest that it takes. request_seconds: the longest for one request
+    connection: what `config.kafka` makes of an address. seconds: the longest that it takes. request_seconds: the longest for one request
     to a broker, which may be tried again within `seconds`.
 
     Raises:
-        NotDelivered: an address that is none, no broker, no topic, a timeout; after a timeout Kafka may have it all the same.
+        NotDelivered: no broker, no topic, a timeout; after a timeout Kafka may have it all the same.
     """
     limits = {"message.timeout.ms": int(seconds * 1000)}
     if request_seconds is not None:
@@ -68,7 +70,7 @@ def send(address: str, record: Record, seconds: float, request_seconds: float | 
         results.append(error)
 
     try:
-        producer = _producer({**librdkafka(address), **limits})
+        producer = _producer({**connection, **limits})
         producer.produce(
             record.topic, record.value, record.key, headers=list(record.headers), on_delivery=on_delivery
         )
@@ -101,8 +103,7 @@ def _producer(settings: Mapping[str, str | int]) -> Producer:
     with _lock:
         found = _producers.get(key)
         if found is None:
-            # Nobody gains by waiting for a second message when each is waited for.
-            found = _producers[key] = Producer({"linger.ms": 0, **settings}, logger=logger)
+            found = _producers[key] = Producer({**_SENDING, **settings}, logger=logger)
             while len(_producers) > _PRODUCERS:
                 _producers.popitem(last=False)
         _producers.move_to_end(key)

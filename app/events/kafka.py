@@ -55,13 +55,12 @@ class KafkaProvider:
     """One cluster of Kafka."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._settings = librdkafka(url)
 
     def publish(self, name: EventName, body: bytes, message_id: str) -> None:
         key = name.options.get("key", message_id)
         headers = [(ID_HEADER, message_id.encode()), ("content-type", b"application/json")]
-        send(self._url, Record(name.address, body, key.encode(), headers), _PUBLISH_SECONDS)
+        send(self._settings, Record(name.address, body, key.encode(), headers), _PUBLISH_SECONDS)
 
     def receive(self, events: Sequence[str], take: Take, stop: threading.Event) -> None:
         # One consumer reads all topics of its group.

@@ -18,7 +18,7 @@ from app.store.unit_of_work import Store
 from config.settings import Settings
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
-from workflows.builder import Part, http, set_variable, simple, sub_workflow, workflow
+from workflows.builder import Part, http, set_variable, simple, sub_workflow, task, workflow
 from workflows.model import TaskDef, WorkflowDef
 from workflows.operator import Done, Failed, Outcome
 from workflows.validation import validate
@@ -169,6 +169,19 @@ def test_an_operator_that_uses_one_gets_it(harness: Harness, store: Store) -> No
 
     (row,) = harness.rows(execution_id)
     assert row.status == "FAILED"
+    assert VALUE not in everything(store)
+
+
+def test_a_message_to_kafka_gets_the_password_of_its_address(harness: Harness, store: Store) -> None:
+    servers = "kafka://shop:${workflow.secrets.TOKEN}@127.0.0.1:1"
+    soon = {"requestTimeoutMs": 100, "maxBlockMs": 100}
+    request = {"bootStrapServers": servers, "topic": "orders", "value": 1, **soon}
+
+    execution_id = begun(harness, task("KAFKA_PUBLISH", "call", input={"kafka_request": request}))
+    harness.drain()
+
+    (row,) = harness.rows(execution_id)
+    assert (row.status, "_MSG_TIMED_OUT" in (row.reason or "")) == ("FAILED", True)
     assert VALUE not in everything(store)
 
 

@@ -173,7 +173,7 @@ def _check_secrets(site: Site, path: str, text: str) -> Iterator[Finding]:
 
 def _stored(path: str, what: str) -> Finding:
     message = f"{what} is stored, and a secret must not be."
-    fix = "Give it to the worker task or the HTTP task that uses it."
+    fix = "Give it to the worker, HTTP or KAFKA_PUBLISH task that uses it."
     return Finding(path, message, fix, "error", "secret-would-be-stored")
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 import workflows
 from tests.unit.workflows.orders import OrdersServer
+from workflows import kafka_exchange
 from workflows.errors import DuplicateOperator, IncompleteOperator, UnknownOperator
 from workflows.model import WorkflowDef, WorkflowTask
 from workflows.operator import (
@@ -55,6 +56,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "PULL_WORKFLOW_MESSAGES": {"inputParameters": {"batchSize": [1]}},
     "HTTP": {"inputParameters": {"http_request": {"uri": "http://a.example", "headers": 5}}},
     "INLINE": {"inputParameters": {"value": 1}},
+    "KAFKA_PUBLISH": {"inputParameters": {"kafka_request": {"headers": 5}}},
     "LAMBDA": {"inputParameters": {"value": 1}},
     "START_WORKFLOW": {"inputParameters": {}},
     "JSON_JQ_TRANSFORM": {"inputParameters": {"queryExpression": 5}},
@@ -80,6 +82,12 @@ json_values = st.recursive(
 def orders() -> Iterator[OrdersServer]:
     with OrdersServer() as server:
         yield server
+
+
+@pytest.fixture
+def kafka_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    # librdkafka has a broker for tests in itself; the real one is in tests/e2e.
+    monkeypatch.setattr(kafka_exchange, "_SENDING", {"linger.ms": 0, "test.mock.num.brokers": 1})
 
 
 def step_of(
@@ -122,6 +130,7 @@ def test_an_operators_documentation_has_all_sections_and_no_empty_one(name: str)
 
 
 @pytest.mark.parametrize(("operator", "example"), EXAMPLES)
+@pytest.mark.usefixtures("kafka_in_process")
 def test_an_example_ends_as_it_says(operator: Operator, example: Example, orders: OrdersServer) -> None:
     task = task_of(example, orders)
 

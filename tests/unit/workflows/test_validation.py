@@ -115,7 +115,7 @@ class TestNames:
 
 
 class TestTypes:
-    @pytest.mark.parametrize("type_name", ["KAFKA_PUBLISH", "JDBC"])
+    @pytest.mark.parametrize("type_name", ["CALL_MCP_TOOL", "JDBC"])
     def test_a_task_type_of_conductor_that_is_not_there_is_an_error(self, type_name: str) -> None:
         assert found(task(type_name, "x")) == [("error", "unsupported-type", "tasks[0].type")]
 
