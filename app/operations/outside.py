@@ -85,16 +85,16 @@ def hand_out(engine: Engine, queue: str, worker: str, count: int = 1) -> list[Ha
 
     def work(session: Session) -> tuple[list[TaskRow], dict[str, Origin]]:
         # The answer of an earlier try may have been lost.
-        rows = tasks.of_owner(session, owner) if work_ran else []
+        rows = known = tasks.of_owner(session, owner) if work_ran else []
         work_ran.append(True)
-        if not rows:
+        if not known:
             rows = outside.hand_out(
                 session, queue=queue, worker=worker, count=count, owner=owner, claim=claim, now=now
             )
         origins = outside.origins(session, {row.workflow_id for row in rows}) if rows else {}
         for row in rows:
             program = engine.programs.get(origins[row.workflow_id].program_id, session)
-            if program.tells_changes:
+            if program.tells_changes and not known:
                 changes.send(session, Execution(row.workflow_id, 0, program), row, Change.START, now)
         return rows, origins
 
