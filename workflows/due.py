@@ -148,9 +148,25 @@ class _Walk:
             return True
         if _forks(node):
             # No short cut: each branch has its own frontier.
-            return all([self.ended(child, path) for child in node.children.values()])
+            branches = [child for child in node.children.values() if not self._given_up(node, child, path)]
+            return all([self.ended(branch, path) for branch in branches])
         chosen = node.children.get(place.label) if place.label else None
         return chosen is None or self.ended(chosen, path)
+
+    def _given_up(self, fork: Node, branch: Container, path: Path) -> bool:
+        """Whether its JOIN has ended before it (by its timeout), which has cancelled what was open, and gone on."""
+        join = fork.join
+        place = None if join is None else self._progress.get((join.ref, path))
+        if join is None or place is None:
+            return False
+        permitted = join.task.permissive and place.status is TaskStatus.TIMED_OUT and not self._retry
+        if not permitted and place.status is not TaskStatus.COMPLETED_WITH_ERRORS:
+            return False
+        refs = _refs_of([branch])
+        return not refs.isdisjoint(join.task.join_on) and any(
+            each.status is TaskStatus.CANCELED and ref in refs and at[: len(path)] == path
+            for (ref, at), each in self._progress.items()
+        )
 
     def _stopped(self, node: Node, path: Path, place: Place) -> bool:
         if not self._retry:

@@ -202,30 +202,60 @@ def _close_tasks(
     settlement: Settlement, execution: Execution, status: WorkflowStatus, reason: str | None
 ) -> None:
     """Cancel what is open, and the executions that open SUB_WORKFLOW tasks started."""
+    session, now = settlement.session, settlement.now
+    while True:
+        found = tasks.cancel_live(session, execution.id, None, now)
+        _closed(settlement, execution, found, reason)
+        # On PostgreSQL this has waited for steps that were just ending; what they began in the same breath, it can't
+        # have seen. No step can begin another one without one of its own being seen here.
+        if session.dialect.name == "sqlite" or not tasks.any_open(session, execution.id):
+            return
+
+
+def close_inside(settlement: Settlement, execution: Execution, node: Node, path: Path) -> None:
+    """Cancel what is still open in a loop's body, or in branches that a JOIN waits for, when that ends before them."""
+    refs = list(_inside(node))
+    if not refs:
+        return
+    session, low = settlement.session, path_text(path)
+    while True:
+        found = tasks.cancel_live_in(session, execution.id, refs, low, low + "9" * 64, settlement.now)
+        _closed(settlement, execution, found, f"{suffixed(node.ref, path)} has ended before it")
+        # As above.
+        if session.dialect.name == "sqlite" or not tasks.any_live(
+            session, execution.id, refs, low, low + "9" * 64
+        ):
+            return
+
+
+def _inside(node: Node) -> Iterator[str]:
+    if node.kind == "DO_WHILE":
+        yield from _refs(node.children.values())
+    elif node.kind == "JOIN":
+        yield from node.inside
+        fork = node.container.nodes[node.index - 1] if node.index else None
+        for branch in fork.children.values() if fork is not None and fork.join is node else ():
+            refs = list(_refs([branch]))
+            if not set(refs).isdisjoint(node.task.join_on):
+                yield from refs
+
+
+def _closed(
+    settlement: Settlement, execution: Execution, found: list[tasks.Canceled], reason: str | None
+) -> None:
+    """What follows when tasks have been cancelled: slots are free, and executions that they started are terminated."""
     session = settlement.session
     why = f"Parent workflow has been terminated with reason: {reason}"
-    for child_id in _cancel(settlement, execution):
+    settlement.limits.update(("task", slot) for _id, _type, _child, slot in found if slot)
+    for task_id, _type, _child, _slot in found:
+        settlement.ended(execution, task_id)
+    for child_id in (child_id for _id, _type, child_id, _slot in found if child_id):
         child = executions.by_id(session, child_id, lock=True)
         # One that it only found by its idempotency key is somebody else's.
         own = child is not None and child.parent_id == execution.id
         if child is not None and own and not WorkflowStatus(child.status).terminal:
             program = settlement.engine.programs.get(child.program_id, session)
             terminated(settlement, Execution(child.id, child.run, program, child), why, by_parent=True)
-
-
-def _cancel(settlement: Settlement, execution: Execution) -> Iterator[str]:
-    """Cancel all that is open; the ids of the executions that it waits for."""
-    session = settlement.session
-    while True:
-        found = tasks.cancel_live(session, execution.id, None, settlement.now)
-        settlement.limits.update(("task", slot) for _id, _type, _child, slot in found if slot)
-        for task_id, _type, _child, _slot in found:
-            settlement.ended(execution, task_id)
-        yield from (child_id for _id, _type, child_id, _slot in found if child_id)
-        # On PostgreSQL this has waited for steps that were just ending; what they began in the same breath, it can't
-        # have seen. No step can begin another one without one of its own being seen here.
-        if session.dialect.name == "sqlite" or not tasks.any_open(session, execution.id):
-            return
 
 
 def _tell_parent_of_undone(settlement: Settlement, execution_id: str) -> None:

@@ -17,17 +17,18 @@ from app.runtime import ending, limits, retry
 from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution
-from app.runtime.hand import Hand
+from app.runtime.hand import Hand, Held
 from app.runtime.payload import load
 from app.runtime.ports import Send, SendHeads
 from app.runtime.settle import CHILD_LOST, NO_WORKER, WORKER_LOST, Settlement
+from app.runtime.views import step_of
 from app.store import executions, outside, tasks, workers
 from app.store import limits as store_limits
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
 from workflows.model import TimeoutPolicy, WorkflowTimeoutPolicy
-from workflows.operator import Done, Failed
+from workflows.operator import Done, Failed, Wait
 from workflows.program import Node
 from workflows.status import TaskStatus, WorkflowStatus
 
@@ -39,6 +40,8 @@ _AT_ONCE = 20
 _LONGEST_RESEND_MS = 600_000
 _NO_BROKER_MS = 2_000
 """Without a broker nothing is sent; what would have been is looked at again after this."""
+_TROUBLE_MS = 60_000
+"""What could not be done because of an error is tried again after this."""
 _REMEMBER_GONE_MS = 3_600_000
 _ASK_AGAIN_MS = 3_000
 _RECALLED = 1_000
@@ -70,6 +73,8 @@ class Sweeper:
         self._steady_since = monotonic()
         self._reachable: bool | None = None
         self._lines_at = 0
+        self._left: dict[str, int] = {}
+        """Claims that could not be given up because of an error, and when that is tried again."""
         self._met: dict[str, int] = {}
         """When each worker that lives was first seen here, until it has been asked twice what it knows."""
 
@@ -145,9 +150,20 @@ class Sweeper:
             raise
         except Exception:
             if len(rows) == 1:
-                raise
+                self._leave(rows[0])
+                return []
             logger.exception("a batch of timers failed, now one by one", extra={"event": "sweep_failed"})
             return [send for row in rows for send in self._wake([row])]
+
+    def _leave(self, row: TaskRow) -> None:
+        """What fails is tried again later, so that it does not hold up what comes after it."""
+        logger.exception(
+            "the timer of task %s failed",
+            row.id,
+            extra={"event": "sweep_failed", "execution": row.workflow_id},
+        )
+        later = self.engine.clock() + _TROUBLE_MS
+        self.engine.store.transact(lambda s: tasks.reserve_due(s, row.id, row.due_at or 0, later))
 
     def _wake_all(self, settlement: Settlement, rows: Sequence[TaskRow]) -> None:
         for row in rows:
@@ -187,7 +203,7 @@ class Sweeper:
             assert execution is not None
             definition = execution.program.definition
             if definition.timeout_policy is WorkflowTimeoutPolicy.ALERT_ONLY:
-                executions.clear_due(settlement.session, row.id)
+                executions.change_due(settlement.session, row.id, None)
                 message = "execution %s of %s runs longer than its timeoutSeconds (%s)"
                 logger.warning(message, row.id, row.name, definition.timeout_seconds)
                 return
@@ -195,7 +211,19 @@ class Sweeper:
             policy = definition.timeout_policy.value
             ending.timed_out(settlement, execution, seconds, definition.timeout_seconds, policy)
 
-        self.engine.from_outside(work)
+        try:
+            self.engine.from_outside(work)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception(
+                "the timeout of execution %s failed",
+                row.id,
+                extra={"event": "sweep_failed", "execution": row.id},
+            )
+            later = self.engine.clock() + _TROUBLE_MS
+            self.engine.store.transact(lambda s: executions.change_due(s, row.id, later))
+            return 0
         return 1
 
     def _bury_the_dead(self) -> int:
@@ -222,9 +250,26 @@ class Sweeper:
     def lost_worker(self, worker_id: str) -> int:
         """Give up all claims of a worker that died; how many there were."""
         rows = self.engine.store.read(lambda s: tasks.of_owner(s, worker_id))
-        for row in rows:
+        return sum(self._give_up(row) for row in rows)
+
+    def _give_up(self, row: TaskRow) -> bool:
+        now = self.engine.clock()
+        if self._left.get(row.id, 0) > now:
+            return False
+        try:
             lost(self.engine, row, WORKER_LOST)
-        return len(rows)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception(
+                "the claim of task %s could not be given up",
+                row.id,
+                extra={"event": "sweep_failed", "execution": row.workflow_id},
+            )
+            self._left = {id_: until for id_, until in self._left.items() if until > now}
+            self._left[row.id] = now + _TROUBLE_MS
+            return False
+        return True
 
 
 def _batches(due: Sequence[TaskRow]) -> Iterator[list[TaskRow]]:
@@ -304,7 +349,15 @@ def _act(
             settlement.outcome_of_open(execution, row, Done(load(row.output) if row.output else None))
     elif row.wake == "ask":
         longer = min((settlement.now - row.scheduled) // 2 + settlement.engine.timing.ask_ms, 60_000)
-        if tasks.reserve_due(settlement.session, row.id, row.due_at or 0, settlement.now + longer):
+        alerts = node.definition.timeout_policy is TimeoutPolicy.ALERT_ONLY
+        started, told = row.started or row.scheduled, row.due_at or 0
+        due_at, wake = retry.look(
+            node, row, settlement.now, longer, started=started, after=told if alerts else -1
+        )
+        if due_at is not None and due_at <= settlement.now:
+            _time_out(settlement, execution, node, row)
+        elif tasks.reserve_due(settlement.session, row.id, row.due_at or 0, due_at):
+            tasks.change_due(settlement.session, row.id, due_at, wake)
             settlement.ask(execution, node, path_of(row.path))
     else:
         _time_out(settlement, execution, node, row)
@@ -393,7 +446,7 @@ def _time_out(
         )
         reason = None
         if node.operator is not None:
-            tasks.change_due(settlement.session, row.id, None, "timeout")
+            _wait_on(settlement, execution, node, row)
             return
     if reason is None:
         if now < silent_at:
@@ -410,6 +463,20 @@ def _time_out(
         settlement.outcome_of_open(execution, row, failed)
     else:
         settlement.time_out_workflow(execution, row, reason)
+
+
+def _wait_on(settlement: Settlement, execution: Execution, node: Node, row: TaskRow) -> None:
+    """An operator whose timeout has only alerted: what it waits for is still to come, and other timeouts may be."""
+    started, until = row.started or row.scheduled, None
+    if node.kind == "WAIT":
+        # As it was when it began: what the row waits for was not written down, because the timeout comes first.
+        held = Held(execution, node, path_of(row.path), row, row.claim or 0, load(row.input))
+        assert node.operator is not None
+        waits = node.operator.run(step_of(settlement.session, held, started))
+        until = waits.until_ms if isinstance(waits, Wait) else settlement.now
+    now, ask_ms = settlement.now, settlement.engine.timing.ask_ms
+    due_at, wake = retry.look(node, row, now, ask_ms, started=started, until=until, after=now)
+    tasks.change_due(settlement.session, row.id, due_at, wake or "timeout")
 
 
 def _cancel(settlement: Settlement, row: TaskRow) -> None:

@@ -76,8 +76,8 @@ def wind_up(settlement: Settlement, execution: Execution) -> None:
     for row in tasks.live(settlement.session, execution.id):
         if row.wake == "timeout" and row.due_at is None:
             node = execution.program.node(row.ref)
-            overdue = retry.deadline(node.definition, now, row.first_scheduled, node.operator is not None)
-            tasks.change_due(settlement.session, row.id, overdue, "timeout")
+            due_at, wake = retry.look(node, row, now, settlement.engine.timing.ask_ms, started=now)
+            tasks.change_due(settlement.session, row.id, due_at, wake or "timeout")
 
 
 def _do(
@@ -140,7 +140,6 @@ def reopen(
     ended = tasks.by_id(session, before.id)
     assert ended is not None
     assert node.operator is not None
-    overdue = retry.deadline(node.definition, now, now, True)
     row = ended._replace(
         id=new_id(),
         attempt=before.attempt + 1,
@@ -164,11 +163,9 @@ def reopen(
         started=now,
         updated=now,
         ended=None,
-        due_at=overdue,
-        wake="timeout" if overdue else None,
     )
-    if node.kind == "JOIN" and overdue is None:
-        row = row._replace(due_at=now + settlement.engine.timing.ask_ms, wake="ask")
+    due_at, wake = retry.look(node, row, now, settlement.engine.timing.ask_ms, started=now)
+    row = row._replace(due_at=due_at, wake=wake)
     tasks.mark_retried(session, before.id)
     if not tasks.put_task(session, row):
         raise WrongState(f"task {suffixed(node.ref, path)} of execution {execution.id} is being tried again")

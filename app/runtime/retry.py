@@ -43,8 +43,13 @@ def delay_ms(definition: TaskDef, attempt: int) -> int:
     return min(seconds * 1000, _LONGEST_MS) + jitter
 
 
-def deadline(definition: TaskDef, started: int, first_scheduled: int, operator: bool) -> int | None:
-    """When a claimed attempt is overdue, in milliseconds since the epoch; None: never."""
+def deadline(
+    definition: TaskDef, started: int, first_scheduled: int, operator: bool, after: int = -1
+) -> int | None:
+    """When a claimed attempt is overdue, in milliseconds since the epoch; None: never.
+
+    after: until then its timeouts have been told of, and changed nothing.
+    """
     limits = []
     if not operator:
         limits.append(started + definition.response_timeout_seconds * 1000)
@@ -52,7 +57,31 @@ def deadline(definition: TaskDef, started: int, first_scheduled: int, operator: 
         limits.append(started + definition.timeout_seconds * 1000)
     if definition.total_timeout_seconds:
         limits.append(first_scheduled + definition.total_timeout_seconds * 1000)
-    return min(limits, default=None)
+    return min((limit for limit in limits if limit > after), default=None)
+
+
+def look(
+    node: Node,
+    row: TaskRow,
+    now: int,
+    ask_ms: int,
+    *,
+    started: int,
+    until: int | None = None,
+    after: int = -1,
+) -> tuple[int | None, str | None]:
+    """When somebody looks at a task again that waits, and what for.
+
+    until: when its wait is over.
+    after: as of `deadline`.
+    """
+    overdue = deadline(node.definition, started, row.first_scheduled, node.operator is not None, after)
+    if until is not None and (overdue is None or until <= overdue):
+        return until, "wait"
+    # Its chord's body may be lost with the broker; the sweeper asks in its place.
+    if node.kind == "JOIN" and (overdue is None or now + ask_ms < overdue):
+        return now + ask_ms, "ask"
+    return overdue, None if overdue is None else "timeout"
 
 
 def lease_ms(definition: TaskDef) -> int:

@@ -229,16 +229,8 @@ class Settlement:
     ) -> tuple[int | None, str | None]:
         if isinstance(outcome, Again):
             return self.now + outcome.after_ms, "send"
-        overdue = retry.deadline(node.definition, self.now, row.first_scheduled, node.operator is not None)
         until = outcome.until_ms if isinstance(outcome, Wait) else None
-        if until is not None and (overdue is None or until <= overdue):
-            return until, "wait"
-        if overdue is not None:
-            return overdue, "timeout"
-        if node.task.type == "JOIN":
-            # Its chord's body may be lost with the broker; the sweeper asks in its place.
-            return self.now + self.engine.timing.ask_ms, "ask"
-        return None, None
+        return retry.look(node, row, self.now, self.engine.timing.ask_ms, started=self.now, until=until)
 
     def checked(self, execution: Execution, node: Node, path: Path, outcome: Outcome) -> Outcome:
         """The outcome as it may be stored: complete, and within the limit."""
@@ -392,6 +384,7 @@ class Settlement:
             self._retry(execution, node, path, row, failed)
         elif node.task.optional or (node.task.permissive and status is not TaskStatus.CANCELED):
             ended = Done(failed.output, status=recorded, reason=failed.reason)
+            ending.close_inside(self, execution, node, path)
             self._todo.append(lambda: self._go_on(execution, node, path, row, ended))
         elif not asked and compensation.is_left_to_people(execution, node):
             compensation.leave_to_people(self, execution, node, path, row, failed.reason)

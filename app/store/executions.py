@@ -137,8 +137,9 @@ _DUE = Statement(
     .order_by(workflow.c.due_at)
     .limit(_p("limit", Integer)),
 )
-_CLEAR_DUE = Statement(
-    "no timeout any more", update(workflow).where(workflow.c.id == _p("id")).values(due_at=None)
+_CHANGE_DUE = Statement(
+    "when the timeout is looked at",
+    update(workflow).where(workflow.c.id == _p("id")).values(due_at=_p("due_at", BigInteger)),
 )
 _SET_STATUS = Statement(
     "change the status",
@@ -257,8 +258,9 @@ def due(session: Session, now: int, limit: int) -> list[WorkflowRow]:
     return [WorkflowRow._make(row) for row in session.all(_DUE, now=now, limit=limit)]
 
 
-def clear_due(session: Session, workflow_id: str) -> None:
-    session.run(_CLEAR_DUE, id=workflow_id)
+def change_due(session: Session, workflow_id: str, due_at: int | None) -> None:
+    """When its timeout is looked at next; None: not any more."""
+    session.run(_CHANGE_DUE, id=workflow_id, due_at=due_at)
 
 
 def recall_key(session: Session, name: str, key: str) -> tuple[str, str | None] | None:

@@ -426,8 +426,7 @@ _LIVE_REFS = Statement(
     select(*_COLUMNS).where(task.c.workflow_id == _p("workflow_id"), text(LIVE)).order_by(task.c.id),
 )
 
-_CANCEL_LIVE = Statement(
-    "cancel what is still open",
+_CANCEL = (
     update(task)
     .where(task.c.workflow_id == _p("workflow_id"), text(LIVE))
     .values(
@@ -439,7 +438,12 @@ _CANCEL_LIVE = Statement(
         due_at=None,
         wake=None,
     )
-    .returning(task.c.id, task.c.type, task.c.sub_workflow_id, task.c.slot),
+    .returning(task.c.id, task.c.type, task.c.sub_workflow_id, task.c.slot)
+)
+_CANCEL_LIVE = Statement("cancel what is still open", _CANCEL)
+_CANCEL_LIVE_IN = Statement(
+    "cancel what is still open of these references at or below a path",
+    _CANCEL.where(Among(task.c.ref, "refs"), task.c.path >= _p("low"), task.c.path <= _p("high")),
 )
 
 _ANY_OPEN = Statement(
@@ -706,11 +710,24 @@ def live(session: Session, workflow_id: str) -> list[TaskRow]:
     return [TaskRow._make(row) for row in session.all(_LIVE_REFS, workflow_id=workflow_id)]
 
 
-def cancel_live(
-    session: Session, workflow_id: str, reason: str | None, now: int
-) -> list[tuple[str, str, str | None, str | None]]:
-    """Cancel all that is open; (id, type, sub-workflow id, the limit of which it had a slot) of each."""
+Canceled = tuple[str, str, str | None, str | None]
+"""(id, type, sub-workflow id, the limit of which it had a slot) of a task."""
+
+
+def cancel_live(session: Session, workflow_id: str, reason: str | None, now: int) -> list[Canceled]:
+    """Cancel all that is open."""
     return [tuple(r) for r in session.all(_CANCEL_LIVE, workflow_id=workflow_id, reason=reason, now=now)]
+
+
+def cancel_live_in(
+    session: Session, workflow_id: str, refs: Iterable[str], low: str, high: str, now: int
+) -> list[Canceled]:
+    """Cancel what is open of these references, at or below a path."""
+    names = orjson.dumps(list(refs)).decode()
+    found = session.all(
+        _CANCEL_LIVE_IN, workflow_id=workflow_id, refs=names, low=low, high=high, reason=None, now=now
+    )
+    return [tuple(row) for row in found]
 
 
 def any_open(session: Session, workflow_id: str) -> bool:

@@ -79,7 +79,7 @@ def test_the_claims_of_a_worker_and_of_a_message_are_found(store: Store) -> None
 def test_executions_are_due_until_they_end_or_their_timeout_is_dropped(store: Store) -> None:
     rows = [workflow_row(id=f"w{n}", due_at=NOW - n) for n in range(4)]
     add(store, *rows, workflow_row(id="without"))
-    store.transact(lambda session: executions.clear_due(session, "w3"))
+    store.transact(lambda session: executions.change_due(session, "w3", None))
     end: dict[str, Any] = {
         "status": "TIMED_OUT",
         "output": "{}",
