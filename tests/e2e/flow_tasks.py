@@ -125,3 +125,15 @@ def hold(out: str, release: str) -> dict[str, int]:
         time.sleep(0.01)
     add_line(out, f"{context.ref} {context.attempt} left")
     return {"attempt": context.attempt}
+
+
+@app.task(name="flow.needs")
+def needs(out: str, file: str) -> dict[str, Any]:
+    """Fail while a file is not there."""
+    context = podium_context()
+    assert context is not None
+    there = Path(file).exists()
+    add_line(out, f"{context.ref} {context.attempt}" + ("" if there else " failed"))
+    if not there:
+        raise FileNotFoundError(file)
+    return {"ref": context.ref}
