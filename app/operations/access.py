@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.errors import InvalidInput, KeyNotFound
+from app.operations.audit import note
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
-from app.store import access, logs
+from app.store import access
 from app.store.access import KeyRow, TokenRow
 from app.store.unit_of_work import Session
 
@@ -56,7 +57,7 @@ def create_key(engine: Engine, name: str, role: str, *, actor: str | None = None
 
     def work(session: Session) -> None:
         access.insert_key(session, KeyRow(made.id, made.name, made.role, digest(made.secret), engine.clock()))
-        _record(engine, session, "create_key", made.id, actor)
+        note(engine, session, "create_key", made.id, actor)
 
     engine.store.transact(work)
     return made
@@ -77,7 +78,7 @@ def delete_key(engine: Engine, key_id: str, *, actor: str | None = None) -> None
     def work(session: Session) -> None:
         if not access.delete_key(session, key_id):
             raise KeyNotFound(key_id)
-        _record(engine, session, "delete_key", key_id, actor)
+        note(engine, session, "delete_key", key_id, actor)
 
     engine.store.transact(work)
 
@@ -113,17 +114,3 @@ def find_token(engine: Engine, token: str) -> TokenRow | None:
 def digest(text: str) -> str:
     """How secrets and tokens are kept. They are random and long: there is nothing to guess, so one round will do."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _record(engine: Engine, session: Session, operation: str, subject: str, actor: str | None) -> None:
-    logs.record(
-        session,
-        id=new_id(),
-        created=engine.clock(),
-        actor=actor,
-        operation=operation,
-        workflow_id=None,
-        subject=subject,
-        reason=None,
-        detail=None,
-    )

@@ -13,6 +13,7 @@ from app.runtime.payload import dump
 from app.runtime.settle import Settlement
 from app.store import executions, logs
 from app.store.executions import WorkflowRow
+from app.store.unit_of_work import Session
 
 Work = Callable[[Settlement], Any]
 """What an operation does in its transaction; what it answers is kept as the detail of the record."""
@@ -50,6 +51,28 @@ def recorded(
         )
 
     engine.from_outside(transaction, witness=lambda session: logs.is_recorded(session, audit_id))
+
+
+def note(
+    engine: Engine,
+    session: Session,
+    operation: str,
+    subject: str,
+    actor: str | None,
+    reason: str | None = None,
+) -> None:
+    """Record what was done to something that is no execution: a definition, a schedule, a key. subject: its name."""
+    logs.record(
+        session,
+        id=new_id(),
+        created=engine.clock(),
+        actor=actor,
+        operation=operation,
+        workflow_id=None,
+        subject=subject,
+        reason=reason,
+        detail=None,
+    )
 
 
 def locked_row(settlement: Settlement, execution_id: str) -> WorkflowRow:

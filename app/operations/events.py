@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from app.errors import EventNotFound, HandlerConflict, HandlerNotFound, InvalidInput, WrongState
+from app.operations.audit import note
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
-from app.store import handlers, inbox, logs
+from app.store import handlers, inbox
 from app.store.handlers import EventExecutionRow, HandlerRow
 from app.store.inbox import MessageRow, OutboxRow
 from app.store.unit_of_work import TAKEN, Session
@@ -56,7 +57,7 @@ def add_handler(engine: Engine, document: Any, *, actor: str | None = None) -> E
         now = engine.clock()
         row = HandlerRow(handler.name, handler.event, int(handler.active), _text(handler), now, now)
         handlers.add(session, row)
-        _audit(engine, session, "add_event_handler", handler.name, actor)
+        note(engine, session, "add_event_handler", handler.name, actor)
 
     try:
         engine.store.transact(work)
@@ -79,7 +80,7 @@ def change_handler(engine: Engine, document: Any, *, actor: str | None = None) -
             session, handler.name, handler.event, int(handler.active), _text(handler), engine.clock()
         ):
             raise _not_found(session, handler.name)
-        _audit(engine, session, "change_event_handler", handler.name, actor)
+        note(engine, session, "change_event_handler", handler.name, actor)
 
     engine.store.transact(work)
     return handler
@@ -104,7 +105,7 @@ def remove_handler(engine: Engine, name: str, *, actor: str | None = None) -> No
     def work(session: Session) -> None:
         if not handlers.remove(session, name):
             raise _not_found(session, name)
-        _audit(engine, session, "remove_event_handler", name, actor)
+        note(engine, session, "remove_event_handler", name, actor)
 
     engine.store.transact(work)
 
@@ -189,7 +190,7 @@ def replay(engine: Engine, id: str, *, actor: str | None = None) -> None:
             raise WrongState(f"event execution {id} is {row.status}; only one that has FAILED is replayed")
         if not inbox.open_again(session, row.event_message_id, engine.clock()):
             raise EventNotFound("message", row.event_message_id)
-        _audit(engine, session, "replay_event", row.handler, actor, row.reason)
+        note(engine, session, "replay_event", row.handler, actor, row.reason)
 
     engine.store.transact(work)
 
@@ -209,7 +210,7 @@ def send_again(engine: Engine, id: str, *, actor: str | None = None) -> None:
     def work(session: Session) -> None:
         if not inbox.send_again(session, id, engine.clock()):
             raise EventNotFound("event that was given up", id)
-        _audit(engine, session, "send_event_again", id, actor)
+        note(engine, session, "send_event_again", id, actor)
 
     engine.store.transact(work)
 
@@ -220,24 +221,3 @@ def _text(handler: EventHandler) -> str:
 
 def _not_found(session: Session, name: str) -> HandlerNotFound:
     return HandlerNotFound(name, [row.name for row in handlers.all_handlers(session)])
-
-
-def _audit(
-    engine: Engine,
-    session: Session,
-    operation: str,
-    subject: str,
-    actor: str | None,
-    reason: str | None = None,
-) -> None:
-    logs.record(
-        session,
-        id=new_id(),
-        created=engine.clock(),
-        actor=actor,
-        operation=operation,
-        workflow_id=None,
-        subject=subject,
-        reason=reason,
-        detail=None,
-    )

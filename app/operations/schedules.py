@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, ScheduleNotFound, StoreError, WrongState
+from app.operations.audit import note
 from app.operations.start import start_within
 from app.runtime.clock import id_before, new_id
 from app.runtime.engine import Engine
 from app.runtime.settle import Settlement
-from app.store import logs, schedules, tags
+from app.store import schedules, tags
 from app.store.schedules import FiringRow, ScheduleRow
 from app.store.unit_of_work import TAKEN, Session
 from workflows.cron import cron
@@ -43,7 +44,7 @@ def save(engine: Engine, document: Any, *, actor: str | None = None) -> Workflow
         old = schedules.by_name(session, schedule.name, lock=True)
         row = _row(engine, schedule, engine.clock() if old is None else old.created)
         schedules.add(session, row) if old is None else schedules.change(session, row)
-        _audit(engine, session, "save_schedule", schedule.name, actor, None)
+        note(engine, session, "save_schedule", schedule.name, actor, None)
 
     try:
         engine.store.transact(work)
@@ -64,7 +65,7 @@ def remove(engine: Engine, name: str, *, actor: str | None = None) -> None:
         if not schedules.remove(session, name):
             raise ScheduleNotFound(name, schedules.names(session))
         tags.clear(session, "schedule", name)
-        _audit(engine, session, "remove_schedule", name, actor, None)
+        note(engine, session, "remove_schedule", name, actor, None)
 
     engine.store.transact(work)
 
@@ -125,7 +126,7 @@ def run_now(engine: Engine, name: str, *, actor: str | None = None) -> str:
         session = settlement.session
         schedule = WorkflowSchedule.model_validate_json(_found(session, name).content)
         answer[:] = [_start(settlement, schedule, firing_id, None, None)]
-        _audit(engine, session, "run_schedule", name, actor, None)
+        note(engine, session, "run_schedule", name, actor, None)
 
     engine.from_outside(work, witness=lambda s: schedules.firing(s, firing_id) is not None)
     return answer[0]
@@ -287,7 +288,7 @@ def _change(
         row = _found(session, name, lock=True)
         schedule = change(WorkflowSchedule.model_validate_json(row.content))
         schedules.change(session, _row(engine, schedule, row.created))
-        _audit(engine, session, operation, name, actor, reason)
+        note(engine, session, operation, name, actor, reason)
 
     engine.store.transact(work)
 
@@ -312,19 +313,3 @@ def _found(session: Session, name: str, lock: bool = False) -> ScheduleRow:
     if row is None:
         raise ScheduleNotFound(name, schedules.names(session))
     return row
-
-
-def _audit(
-    engine: Engine, session: Session, operation: str, name: str, actor: str | None, reason: str | None
-) -> None:
-    logs.record(
-        session,
-        id=new_id(),
-        created=engine.clock(),
-        actor=actor,
-        operation=operation,
-        workflow_id=None,
-        subject=name,
-        reason=reason,
-        detail=None,
-    )

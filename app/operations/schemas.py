@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from app.errors import SchemaInUse, SchemaNotFound
+from app.operations.audit import note
 from app.operations.definitions import refresh
-from app.runtime.clock import new_id
 from app.runtime.engine import Engine
-from app.store import definitions, logs, schemas
+from app.store import definitions, schemas
 from app.store.schemas import SchemaRow
 from app.store.unit_of_work import Session
 from workflows.model import SchemaDef, TaskDef, WorkflowDef
@@ -42,7 +42,7 @@ def save(
         if changed:
             _refresh(engine, session, changed)
         for key in sorted(changed):
-            _audit(engine, session, "save_schema", f"{key.name}:{key.version}", actor)
+            note(engine, session, "save_schema", f"{key.name}:{key.version}", actor)
         return [_found(session, *key) for key, _ in saved]
 
     return engine.store.transact(work)
@@ -81,7 +81,7 @@ def remove(engine: Engine, name: str, version: int | None = None, *, actor: str 
                 raise SchemaInUse(name, found, used[found])
         if not schemas.remove(session, name, version):
             raise SchemaNotFound(name, version, schemas.names(session))
-        _audit(engine, session, "remove_schema", name if version is None else f"{name}:{version}", actor)
+        note(engine, session, "remove_schema", name if version is None else f"{name}:{version}", actor)
 
     engine.store.transact(work)
 
@@ -135,20 +135,6 @@ def _found(session: Session, name: str, version: int | None) -> SchemaRow:
     if row is None:
         raise SchemaNotFound(name, version, schemas.names(session))
     return row
-
-
-def _audit(engine: Engine, session: Session, operation: str, subject: str, actor: str | None) -> None:
-    logs.record(
-        session,
-        id=new_id(),
-        created=engine.clock(),
-        actor=actor,
-        operation=operation,
-        workflow_id=None,
-        subject=subject,
-        reason=None,
-        detail=None,
-    )
 
 
 __all__ = ["get", "list_schemas", "remove", "save", "schema_document"]
