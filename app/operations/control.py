@@ -245,7 +245,7 @@ def skip_task(
             raise WrongState(
                 f"task {ref} of execution {execution_id} was reached already: it can't be skipped"
             )
-        settlement.moves.attempts.append(row.id)
+        settlement.ended(execution, row.id)
 
     recorded(engine, "skip_task", execution_id, work, actor=actor, reason=reason, subject=ref)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from app.store import inbox, migrations
 from config.database import create_engine
 from config.settings import Settings
 from tests.events.listening import listening
+from tests.events.serving import serving, wait_for
 from workflows.builder import wait, workflow
 from workflows.events import EventName
 
@@ -50,27 +48,6 @@ def redis(valkey: embedded.Server) -> RedisProvider:
     return RedisProvider(valkey.celery_url())
 
 
-@contextmanager
-def _running(podium: Podium) -> Iterator[None]:
-    stop, ready = threading.Event(), threading.Event()
-    thread = threading.Thread(target=podium.run_events, args=(stop, ready.set))
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE_SECONDS)
-        yield
-    finally:
-        stop.set()
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive()
-
-
-def _wait_for(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def _handler(event: str, name: str = "keep") -> dict[str, Any]:
     start = {"name": "kept", "correlationId": "${order}"}
     return {
@@ -84,33 +61,33 @@ def _handler(event: str, name: str = "keep") -> dict[str, Any]:
 def test_a_message_of_a_stream_starts_an_execution_also_for_a_handler_that_comes_later(
     podium: Podium, redis: RedisProvider
 ) -> None:
-    with _running(podium):
+    with serving(podium):
         podium.put_event_handler(_handler("redis:paid"))
         redis.publish(EventName.parse("redis:paid"), b'{"order": "7"}', "m1")
-        _wait_for(lambda: len(podium.executions(correlation_id="7")) == 1)
+        wait_for(lambda: len(podium.executions(correlation_id="7")) == 1)
 
         podium.put_event_handler(_handler("redis:packed", "second"))
         redis.publish(EventName.parse("redis:packed"), b'{"order": "8"}', "m2")
         redis.publish(EventName.parse("redis:paid"), b'{"order": "9"}', "m3")
-        _wait_for(lambda: len(podium.executions()) == 3)
+        wait_for(lambda: len(podium.executions()) == 3)
 
     assert sorted(state.correlation_id or "" for state in podium.executions()) == ["7", "8", "9"]
 
 
 def test_podiums_own_events_need_no_broker(podium: Podium) -> None:
     podium.put_event_handler(_handler("conductor:paid"))
-    with _running(podium):
+    with serving(podium):
         podium.publish("paid", {"order": "7"}, message_id="m1")
         podium.publish("paid", {"order": "7"}, message_id="m1")
-        _wait_for(lambda: len(podium.executions(correlation_id="7")) == 1)
+        wait_for(lambda: len(podium.executions(correlation_id="7")) == 1)
 
 
 def test_a_handler_that_is_removed_gets_no_more_messages(podium: Podium, redis: RedisProvider) -> None:
     podium.put_event_handler(_handler("redis:paid"))
     service = EventService(podium.engine, podium._process.sinks)
-    with _running(podium):
+    with serving(podium):
         redis.publish(EventName.parse("redis:paid"), b'{"order": "7"}', "m1")
-        _wait_for(lambda: len(podium.executions()) == 1)
+        wait_for(lambda: len(podium.executions()) == 1)
     podium.remove_event_handler("keep")
     redis.publish(EventName.parse("redis:paid"), b'{"order": "8"}', "m2")
 
@@ -121,10 +98,10 @@ def test_a_handler_that_is_removed_gets_no_more_messages(podium: Podium, redis: 
 
 
 def test_what_was_announced_reaches_its_sink(podium: Podium, redis: RedisProvider) -> None:
-    with listening(redis, "redis:status") as listener, _running(podium):
+    with listening(redis, "redis:status") as listener, serving(podium):
         podium.engine.store.transact(lambda s: announce(s, "redis:status", {"status": "DONE"}, now_ms()))
         assert json.loads(listener.next().body) == {"status": "DONE"}
-        _wait_for(lambda: podium.event_outbox() == [])
+        wait_for(lambda: podium.event_outbox() == [])
 
 
 def test_what_can_not_be_sent_is_kept_given_up_in_the_end_and_sent_again_on_request(
@@ -168,9 +145,9 @@ def test_a_message_that_can_not_be_one_is_rejected_and_does_not_come_again(
 
 def test_what_is_older_than_it_is_kept_is_deleted(podium: Podium, monkeypatch: pytest.MonkeyPatch) -> None:
     podium.put_event_handler(_handler("conductor:paid"))
-    with _running(podium):
+    with serving(podium):
         podium.publish("paid", {"order": "7"})
-        _wait_for(lambda: len(podium.event_executions()) == 1)
+        wait_for(lambda: len(podium.event_executions()) == 1)
     service = EventService(podium.engine, podium._process.sinks)
 
     service.clean()
