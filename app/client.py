@@ -30,6 +30,7 @@ from app.operations.history import Transition, history
 from app.operations.outside import ResultStatus
 from app.operations.query import ExecutionState, TaskExecution
 from app.operations.retention import Pruned
+from app.operations.search import search, search_by_tasks, search_tasks
 from app.operations.tree import ExecutionTree, get_tree
 from app.operations.workers import Worker
 from app.store.handlers import EventExecutionRow
@@ -247,6 +248,18 @@ class Podium:
     def executions(self, **filters: Any) -> list[ExecutionState]:
         """The newest executions: `app.operations.query.list_executions`, which names the filters."""
         return query.list_executions(self.engine, **filters)
+
+    def search(self, query: str = "", text: str = "*", **options: Any) -> dict[str, Any]:
+        """Executions that fulfil conditions and have a text: `app.operations.search.search`, which names the options."""
+        return search(self.engine, query, text, **options)
+
+    def search_tasks(self, query: str = "", text: str = "*", **options: Any) -> dict[str, Any]:
+        """Tasks that do: `app.operations.search.search_tasks`."""
+        return search_tasks(self.engine, query, text, **options)
+
+    def search_by_tasks(self, query: str = "", text: str = "*", **options: Any) -> dict[str, Any]:
+        """Executions with a task that does: `app.operations.search.search_by_tasks`."""
+        return search_by_tasks(self.engine, query, text, **options)
 
     def definitions(self) -> list[dict[str, Any]]:
         """All registered versions of all workflow definitions."""

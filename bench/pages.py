@@ -31,7 +31,7 @@ from app.celery import make_app
 from app.flower import install
 from app.operations import definitions, figures, outline, query, queues
 from app.operations.listing import Filters, count_by_status, list_page
-from app.operations.search import search_tasks, search_workflows
+from app.operations.search import search, search_tasks
 from app.runtime.engine import Engine
 from app.store import migrations
 from bench import report
@@ -129,7 +129,7 @@ def pages(engine: Engine) -> Iterator[tuple[str, Callable[[], Any]]]:
     ):
         yield (
             f"search: {text if 'Time' not in text and 'correlation' not in text else text.split()[0] + ' …' or 'all'}",
-            lambda text=text: search_workflows(engine, text, "*", start=0, size=50, sort=""),  # type: ignore[misc]
+            lambda text=text: search(engine, text, "*", start=0, size=50, sort=""),  # type: ignore[misc]
         )
     for what, conditions, text in (
         ("a text that is found", "", "no stock"),
@@ -150,7 +150,7 @@ def pages(engine: Engine) -> Iterator[tuple[str, Callable[[], Any]]]:
     ):
         yield (
             f"search: {what}",
-            partial(search_workflows, engine, conditions, text, start=0, size=50, sort=""),
+            partial(search, engine, conditions, text, start=0, size=50, sort=""),
         )
     for what, conditions, text in (
         ("failed", "status = FAILED", "*"),

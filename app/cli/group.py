@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Show an execution's tasks as a tree.",
     "explain": "Say in a sentence what an execution waits for, or how it ended.",
     "list": "List executions, the newest first.",
+    "search": "Search executions or tasks by conditions and free text.",
     "complete": "Complete a task that waits, with an output.",
     "fail": "Fail a task that is open; its retry policy decides what follows.",
     "signal": "End the first task that waits, in an execution or in its sub-workflows.",

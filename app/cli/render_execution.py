@@ -46,17 +46,7 @@ def execution_grid(state: ExecutionState, explanation: str | None) -> Table:
 
 def executions_table(states: Iterable[ExecutionState]) -> Table:
     """One line for each execution."""
-    made = table(
-        "id",
-        "workflow",
-        "status",
-        "started",
-        "took",
-        "correlation id",
-        "reason",
-        right=["took"],
-        whole=["id"],
-    )
+    made = empty_executions_table()
     for state in states:
         took = duration(state.ended - state.created) if state.ended else ""
         made.add_row(
@@ -69,6 +59,12 @@ def executions_table(states: Iterable[ExecutionState]) -> Table:
             text(state.reason),
         )
     return made
+
+
+def empty_executions_table() -> Table:
+    """What has one line for each execution, before it has any."""
+    columns = ("id", "workflow", "status", "started", "took", "correlation id", "reason")
+    return table(*columns, right=["took"], whole=["id"])
 
 
 def event_line(event: TaskEvent) -> Text | None:

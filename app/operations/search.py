@@ -22,6 +22,7 @@ from app.store.unit_of_work import Session
 from workflows.status import WorkflowStatus
 
 MOST = 5_000
+SIZE = 100
 _OF_EXECUTIONS = {
     "workflowId": "id",
     "workflowType": "name",
@@ -53,20 +54,21 @@ _OF_TASKS = {
 _SORTED_BY = {"startTime", "createTime", "scheduledTime", "workflowId", "taskId", ""}
 
 
-def search_workflows(
+def search(
     engine: Engine,
-    query: str,
-    text: str,
+    query: str = "",
+    text: str = "*",
     *,
-    start: int,
-    size: int,
-    sort: str,
+    start: int = 0,
+    size: int = SIZE,
+    sort: str = "",
     whole: bool = False,
     top_level: bool = False,
 ) -> Document:
     """Conductor's SearchResult of executions: summaries, or the whole of each.
 
-    top_level: no sub-workflows.
+    query: conditions; empty: none. text: what inputs, outputs and names are searched for; `*`: anything. sort:
+    `startTime:ASC` or `startTime:DESC`, which is the default. top_level: no sub-workflows.
 
     Raises:
         InvalidInput: the query can't be read, or is for too many at once.
@@ -84,12 +86,19 @@ def search_workflows(
 
 
 def search_tasks(
-    engine: Engine, query: str, text: str, *, start: int, size: int, sort: str, whole: bool = False
+    engine: Engine,
+    query: str = "",
+    text: str = "*",
+    *,
+    start: int = 0,
+    size: int = SIZE,
+    sort: str = "",
+    whole: bool = False,
 ) -> Document:
-    """Conductor's SearchResult of tasks.
+    """Conductor's SearchResult of tasks; the arguments are those of `search`.
 
     Raises:
-        InvalidInput: as `search_workflows`.
+        InvalidInput: as `search`.
     """
     found = _find_tasks(engine, query, text, start, size, sort)
 
@@ -102,12 +111,19 @@ def search_tasks(
 
 
 def search_by_tasks(
-    engine: Engine, query: str, text: str, *, start: int, size: int, sort: str, whole: bool = False
+    engine: Engine,
+    query: str = "",
+    text: str = "*",
+    *,
+    start: int = 0,
+    size: int = SIZE,
+    sort: str = "",
+    whole: bool = False,
 ) -> Document:
-    """Conductor's SearchResult of executions with a task that fulfils the query.
+    """Conductor's SearchResult of executions with a task that fulfils the query; the arguments are those of `search`.
 
     Raises:
-        InvalidInput: as `search_workflows`.
+        InvalidInput: as `search`.
     """
     found = _find_tasks(engine, query, text, start, size, sort)
     ids = list(dict.fromkeys(row.workflow_id for row in found.rows))

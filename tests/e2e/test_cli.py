@@ -209,6 +209,35 @@ def test_a_list_is_filtered_and_goes_on_page_by_page(terminal: Terminal) -> None
     assert none.stdout == "no execution fits\n"
 
 
+def test_a_search_has_conditions_and_free_text_and_goes_on_page_by_page(terminal: Terminal) -> None:
+    given = '{"duration": "1 hour", "for": "Ms. Lovelace %d"}'
+    started = [
+        terminal.run("start", "wait_example", "--input", given % number).stdout.strip() for number in range(3)
+    ]
+    terminal.run("terminate", started[0], "--reason", "enough")
+    query = "workflowType = wait_example AND status = RUNNING"
+
+    first = terminal.run("search", query, "--text", "ms. lovelace", "--size", "1")
+    second = terminal.json("search", query, "--text", "ms. lovelace", "--size", "1", "--start", "1")
+    oldest = terminal.json("search", "--text", "Ms. Lovelace", "--sort", "startTime:asc")
+    tasks = terminal.run("search", "--tasks", f"workflowId = {started[1]} AND status = IN_PROGRESS")
+    by_tasks = terminal.json("search", "--by-tasks", f"workflowId = {started[0]} AND taskType = WAIT")
+    none = terminal.run("search", "--text", "Ms. Byron")
+    refused = terminal.run("search", "colour = red")
+
+    assert [line.split()[0] for line in first.stdout.splitlines()[2:]] == [started[2]]
+    assert first.stderr == "\nthe next page: --start 1\n"
+    assert [each["workflowId"] for each in second["results"]] == [started[1]]
+    assert [each["workflowId"] for each in oldest["results"]] == started
+    assert [line.split()[:5] for line in tasks.stdout.splitlines()[2:]] == [
+        [started[1], "wait_example", "pause", "WAIT", "IN_PROGRESS"]
+    ]
+    assert (by_tasks["totalHits"], by_tasks["results"][0]["status"]) == (1, "TERMINATED")
+    assert (none.stdout, none.stderr) == ("no execution fits\n", "")
+    assert refused.returncode == 2
+    assert "colour" in refused.stderr
+
+
 def test_an_idempotency_key_makes_one_execution(terminal: Terminal) -> None:
     words = ("start", "wait_example", "--idempotency-key", "once", "--input", '{"duration": "1 hour"}')
 

@@ -12,7 +12,7 @@ from app.operations.conductor import get_status, get_task, get_workflow, handed_
 from app.operations.diff import diff
 from app.operations.lists import tasks_of
 from app.operations.outline import get_task as task_detail
-from app.operations.search import search_tasks, search_workflows
+from app.operations.search import search, search_tasks
 from app.operations.tree import get_tree
 from app.store import inbox
 from tests.runtime.harness import Harness
@@ -53,8 +53,8 @@ def test_no_reader_is_shown_a_masked_field(harness: Harness) -> None:
         "rest, status": get_status(engine, execution_id, True, True),
         "rest, task": get_task(engine, task.id),
         "rest, tasks": tasks_of(engine, execution_id, 0, 10, []),
-        "rest, search": search_workflows(engine, "", "*", start=0, size=10, sort=""),
-        "rest, whole": search_workflows(engine, "", "*", start=0, size=10, sort="", whole=True),
+        "rest, search": search(engine, "", "*", start=0, size=10, sort=""),
+        "rest, whole": search(engine, "", "*", start=0, size=10, sort="", whole=True),
         "rest, search of tasks": search_tasks(engine, "", "*", start=0, size=10, sort=""),
         "flower": task_detail(engine, execution_id, task.id),
         "difference": diff(engine, execution_id, execution_id),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from types import ModuleType
 
+import click
 import pytest
 
-from app.cli.group import COMMANDS
+from app.cli.group import COMMANDS, LazyGroup
 from app.client import Podium
-from app.operations import bulk, control, diff, history, query, retention, signal
+from app.operations import bulk, control, diff, history, query, retention, search, signal
 
 PARTS: dict[ModuleType, tuple[str, ...]] = {
     control: (
@@ -28,12 +29,19 @@ PARTS: dict[ModuleType, tuple[str, ...]] = {
     history: ("history",),
     diff: ("diff",),
     query: ("explain",),
+    search: ("search", "search_tasks", "search_by_tasks"),
 }
 OPERATIONS = {name: getattr(module, name) for module, names in PARTS.items() for name in names}
 
 
-def test_every_public_function_that_changes_executions_is_in_the_list() -> None:
-    for module in (control, signal, retention):
+def options_of(command: str) -> set[str]:
+    found = LazyGroup().get_command(click.Context(LazyGroup()), command)
+    assert found is not None
+    return {option for parameter in found.params for option in parameter.opts}
+
+
+def test_every_public_function_of_these_modules_is_in_the_list() -> None:
+    for module in (control, signal, retention, search):
         public = {
             name
             for name, found in vars(module).items()
@@ -48,7 +56,11 @@ def test_every_public_function_that_changes_executions_is_in_the_list() -> None:
 def test_an_operation_is_in_the_python_api_and_in_the_command_line_under_its_name(name: str) -> None:
     assert inspect.isfunction(getattr(Podium, name))
     # A command acts on executions unless it says more: `skip`, `complete`, `fail` are of tasks.
-    assert name.removesuffix("_task").replace("_", "-") in COMMANDS
+    command, _, flag = name.partition("_") if name.startswith("search_") else (name, "", "")
+    command = command.removesuffix("_task").replace("_", "-")
+    assert command in COMMANDS
+    if flag:
+        assert f"--{flag.replace('_', '-')}" in options_of(command)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -37,9 +37,7 @@ def workflows(
 ) -> Response:
     """Search executions; summaries, the newest first."""
     return Json(
-        search.search_workflows(
-            engine, query, freeText, start=start, size=size, sort=sort, top_level=topLevelOnly
-        )
+        search.search(engine, query, freeText, start=start, size=size, sort=sort, top_level=topLevelOnly)
     )
 
 
@@ -55,7 +53,7 @@ def whole_workflows(
 ) -> Response:
     """Search executions; with their tasks."""
     return Json(
-        search.search_workflows(
+        search.search(
             engine, query, freeText, start=start, size=size, sort=sort, whole=True, top_level=topLevelOnly
         )
     )

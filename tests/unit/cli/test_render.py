@@ -13,9 +13,11 @@ from rich.console import Console
 from app.cli.render import duration, status_text, text
 from app.cli.render_canvas import canvas_text
 from app.cli.render_execution import event_line, execution_grid, executions_table
+from app.cli.render_search import found_executions, searched_back_to
 from app.cli.render_tree import tree_text
 from app.cli.render_workers import workers_table
 from app.client import TaskEvent
+from app.operations.conductor import summary_document
 from app.operations.tree import TaskTree
 from app.operations.workers import Worker
 from tests.unit.cli.shown import NOON, group, leaf, state, task, tree
@@ -282,3 +284,18 @@ def test_a_wide_fork_is_a_few_batches_that_name_what_they_run() -> None:
 
     assert first.count("podium.BATCH(") == 8
     assert "    podium.BATCH(b0, b1)," in first.splitlines()
+
+
+def test_what_is_searched_for_is_shown_as_what_is_listed() -> None:
+    ended = state(status=WorkflowStatus.FAILED, reason="no beans", ended=NOON + 1500)
+
+    for each in (state(), ended):
+        assert _lines(found_executions([summary_document(each, None, None)])) == _lines(
+            executions_table([each])
+        )
+
+
+def test_a_search_that_left_something_out_says_the_time_for_people_and_for_the_next_query() -> None:
+    day = datetime.fromtimestamp(NOON / 1000).strftime("%Y-%m-%d %H:%M:%S")
+
+    assert searched_back_to(NOON) == f"searched back to {day} ({NOON}); what is beyond was not looked at"
