@@ -5,8 +5,11 @@ Without any key the API is open, on loopback only. With a key every call needs a
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -19,6 +22,8 @@ from app.runtime.clock import now_ms
 from app.runtime.engine import Engine
 from app.store.access import TokenRow
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 BELIEVED_SECONDS = 5.0
 """So long a token, or that there is no key, is believed without asking the database again."""
 _MOST_TOKENS = 10_000
@@ -38,24 +43,55 @@ class Caller:
 OPEN = Caller(None, Role.ADMIN)
 
 
+class Believed(Generic[Key, Value]):
+    """What the database said of a key not long ago; however many want to know, it is asked once.
+
+    Nothing is kept of a key of which it said None: whoever tries out tokens must not fill the memory.
+    """
+
+    def __init__(self, ask: Callable[[Key], Value]) -> None:
+        self._ask = ask
+        self._answers: dict[Key, tuple[float, Value]] = {}
+        self._asked: dict[Key, asyncio.Task[Value]] = {}
+
+    async def get(self, key: Key) -> Value:
+        """The answer, not older than `BELIEVED_SECONDS`."""
+        known = self._answers.get(key)
+        if known is not None and time.monotonic() - known[0] < BELIEVED_SECONDS:
+            return known[1]
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.create_task(self._fresh(key))
+        # Who gives up does not take the answer from the others.
+        return await asyncio.shield(asked)
+
+    async def _fresh(self, key: Key) -> Value:
+        at = time.monotonic()
+        try:
+            found = await anyio.to_thread.run_sync(self._ask, key)
+        finally:
+            self._answers.pop(key, None)
+            del self._asked[key]
+        if found is not None:
+            if len(self._answers) >= _MOST_TOKENS:
+                self._answers.clear()
+            self._answers[key] = (at, found)
+        return found
+
+
 class Access:
     """The door of one API process. `loopback`: it listens on this machine only."""
 
     def __init__(self, engine: Engine, *, loopback: bool) -> None:
-        self._engine = engine
         self._loopback = loopback
-        self._keys: tuple[float, bool] = (float("-inf"), True)
-        self._tokens: dict[str, tuple[float, TokenRow]] = {}
+        self._keys = Believed[None, bool](lambda _: access.any_key(engine))
+        self._tokens = Believed[str, TokenRow | None](lambda token: access.find_token(engine, token))
 
     async def is_open(self) -> bool:
         """Whether everybody may do everything: on loopback, and no key was made."""
         if not self._loopback:
             return False
-        read_at, found = self._keys
-        if time.monotonic() - read_at > BELIEVED_SECONDS:
-            found = await anyio.to_thread.run_sync(access.any_key, self._engine)
-            self._keys = (time.monotonic(), found)
-        return not found
+        return not await self._keys.get(None)
 
     async def caller(self, request: Request, role: Role) -> Caller:
         """Who makes this call.
@@ -69,7 +105,7 @@ class Access:
         token = _token_of(request)
         if not token:
             raise Refused(401, _NO_TOKEN, {"WWW-Authenticate": "Bearer"}, error="INVALID_TOKEN")
-        row = await self._row(token)
+        row = await self._tokens.get(token)
         if row is None:
             raise Refused(401, "this token is unknown; get one from /api/token", error="INVALID_TOKEN")
         if row.expires <= now_ms():
@@ -78,18 +114,6 @@ class Access:
         if found.role.rank < role.rank:
             raise Refused(403, f"this needs the role {role}; the key {row.name!r} has the role {row.role}")
         return found
-
-    async def _row(self, token: str) -> TokenRow | None:
-        known = self._tokens.get(token)
-        if known is not None and time.monotonic() - known[0] < BELIEVED_SECONDS:
-            return known[1]
-        row = await anyio.to_thread.run_sync(access.find_token, self._engine, token)
-        self._tokens.pop(token, None)
-        if row is not None:
-            if len(self._tokens) >= _MOST_TOKENS:
-                self._tokens.clear()
-            self._tokens[token] = (time.monotonic(), row)
-        return row
 
 
 _NO_TOKEN = "this needs a token: POST /api/token with keyId and keySecret, then send the token in the header X-Authorization"

@@ -11,13 +11,14 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Request
+from starlette.types import ASGIApp
 
-from app.bootstrap import Heartbeat, Process
+from app.bootstrap import Heartbeat
 from app.rest import errors
-from app.rest.access import Access
 from app.rest.context import Context, run
 from app.rest.document import Documented, operation_id
 from app.rest.errors import Refused
+from app.rest.front import Front
 from app.rest.index import Index
 from app.rest.metrics import Measured
 from app.rest.route import ANYBODY, PodiumRoute, router
@@ -69,22 +70,21 @@ ROUTERS = (
 _WRITE_POLLS_SECONDS = 1.0
 
 
-def create_app(process: Process, *, loopback: bool = True) -> FastAPI:
-    """The application on a Podium of this process. `loopback`: it listens on this machine only."""
-    context = Context(process, Access(process.engine, loopback=loopback))
-    app = _routed()
+def create_app(context: Context) -> ASGIApp:
+    """What the server of an API process calls."""
+    index = Index(podium_routes())
+    app = _routed(index)
     app.state.podium = context
     errors.install(app)
-    app.add_middleware(Measured, metrics=context.metrics)
-    return app
+    return Measured(Front(app, index), context.metrics)
 
 
 def api_document() -> dict[str, Any]:
     """The OpenAPI document."""
-    return _routed().openapi()
+    return _routed(Index(podium_routes())).openapi()
 
 
-def _routed() -> FastAPI:
+def _routed(index: Index) -> FastAPI:
     app = Documented(
         title="Podium",
         version="1",
@@ -94,7 +94,6 @@ def _routed() -> FastAPI:
         openapi_url="/api-docs.json",
         generate_unique_id_function=operation_id,
     )
-    index = Index(podium_routes())
     app.documented = index.routes
     app.router.routes.append(index)
     app.router.routes.extend(_rest(index).routes)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -70,16 +71,6 @@ def error_body(status: int, message: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with that body."""
-    app.add_exception_handler(PodiumError, _podium)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(psycopg.DataError, _data)
-    app.add_exception_handler(Exception, _fault)
-
-
 async def _podium(_request: Request, error: Exception) -> Json:
     status = status_of(type(error))
     if status is None:
@@ -134,4 +125,26 @@ async def _fault(request: Request, error: Exception) -> Json:
     return Json(error_body(500, "Podium failed here; its log says how"), 500)
 
 
-__all__ = ["STATUS", "Refused", "error_body", "install", "status_of"]
+_ANSWERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    PodiumError: _podium,
+    Refused: _refused,
+    HTTPException: _http,
+    RequestValidationError: _validation,
+    psycopg.DataError: _data,
+    Exception: _fault,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with that body."""
+    for kind, handler in _ANSWERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The answer to a call that ended in an error."""
+    handler = next(_ANSWERS[base] for base in type(error).__mro__ if base in _ANSWERS)
+    return await handler(request, error)
+
+
+__all__ = ["STATUS", "Refused", "answer", "error_body", "install", "status_of"]

@@ -32,7 +32,7 @@ class Line:
     empty_at: int = 0
     """What `news` was when it was last found empty."""
     looked: float = float("-inf")
-    waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    waiting: dict[asyncio.Future[bool], None] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     def may_have(self, now: float, look_seconds: float) -> bool:
@@ -45,7 +45,7 @@ class Line:
             first = next(iter(self.waiting))
             del self.waiting[first]
             if not first.done():
-                first.set_result(None)
+                first.set_result(True)
                 return
 
     def keep_looking(self, hub: Hub) -> None:
@@ -59,6 +59,11 @@ class Line:
         if self.waiting:
             self.wake_one()
             self.keep_looking(hub)
+
+
+def _give_up(turn: asyncio.Future[bool]) -> None:
+    if not turn.done():
+        turn.set_result(False)
 
 
 class Hub:
@@ -146,18 +151,21 @@ class Hub:
     async def _wait(self, line: Line, seconds: float) -> bool:
         """Whether it is this one's turn to look."""
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
+        turn: asyncio.Future[bool] = loop.create_future()
         line.waiting[turn] = None
         line.keep_looking(self)
+        # A timer of its own: `wait_for` costs as much as all else of an idle poll.
+        timer = loop.call_later(seconds, _give_up, turn)
         try:
-            await asyncio.wait_for(turn, seconds)
-            return True
-        except TimeoutError:
-            return False
-        finally:
+            return await turn
+        except asyncio.CancelledError:
             # Who leaves without a look although it was woken wakes the next.
-            if line.waiting.pop(turn, self) is self and turn.cancelled():
+            if turn not in line.waiting:
                 line.wake_one()
+            raise
+        finally:
+            timer.cancel()
+            line.waiting.pop(turn, None)
 
     @asynccontextmanager
     async def watch(self, execution_id: str) -> AsyncIterator[Watch]:

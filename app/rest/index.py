@@ -8,36 +8,41 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-PREFIX = "/api"
+from app.rest.route import PREFIX, PodiumRoute
+
+_FOUND = "podium_found"
 
 
 class Index(BaseRoute):
     """All routes, by method and by the first word of their paths."""
 
-    def __init__(self, routes: Sequence[APIRoute]) -> None:
+    def __init__(self, routes: Sequence[PodiumRoute]) -> None:
         self.routes = list(routes)
-        self._by_word: dict[str, dict[str, list[APIRoute]]] = defaultdict(lambda: defaultdict(list))
+        self._by_word: dict[str, dict[str, list[PodiumRoute]]] = defaultdict(lambda: defaultdict(list))
         for route in self.routes:
             for method in route.methods or ():
                 self._by_word[_word(route.path_format)][method].append(route)
 
+    def find(self, scope: Scope) -> PodiumRoute | None:
+        """The first of the routes that fits a call; what it found in the path is then in the scope."""
+        found = self._by_word.get(_word(scope["path"]))
+        for route in () if found is None else found.get(scope["method"], ()):
+            if route.path_regex.match(scope["path"]):
+                scope.update(route.matches(scope)[1])
+                scope[_FOUND] = route
+                return route
+        return None
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The first of the routes that fits."""
-        if scope["type"] == "http":
-            found = self._by_word.get(_word(scope["path"]))
-            for route in () if found is None else found.get(scope["method"], ()):
-                match, child = route.matches(scope)
-                if match is Match.FULL:
-                    return match, child
-        return Match.NONE, {}
+        """Whether `find` found a route."""
+        return (Match.FULL if _FOUND in scope else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the call to the route that `matches` found."""
-        await scope["route"].handle(scope, receive, send)
+        await scope[_FOUND].handle(scope, receive, send)
 
     def methods_of(self, scope: Scope) -> list[str]:
         """The methods that a path has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -11,9 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from app.operations.access import Role
+from app.rest.direct import handler_of, is_plain
 from app.rest.errors import Refused
-from app.rest.index import PREFIX
 
+PREFIX = "/api"
 BODY_LIMITS = 8
 """A body may be so many times as large as the input of one execution: it may hold definitions, or many ids."""
 ROLE = "x-podium-role"
@@ -88,9 +90,19 @@ class PodiumRoute(APIRoute):
         """The role that a caller needs; None: everybody may."""
         return role_of(self.openapi_extra or {}, self.methods or set())
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether a call has no body, and needs nothing but its parameters."""
+        return self.body_field is None and is_plain(self.dependant)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler with the checks before it."""
-        original = super().get_route_handler()
+        """`answer`: what FastAPI calls."""
+        return self.answer
+
+    @cached_property
+    def answer(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Checks a call, and answers it."""
+        original = handler_of(self.dependant) if self.is_plain else super().get_route_handler()
         role, template = self.role, self.path
 
         async def handler(request: Request) -> Response:
@@ -104,7 +116,9 @@ class PodiumRoute(APIRoute):
                 if "traceparent" in request.headers:
                     caller = replace(caller, traceparent=request.headers["traceparent"])
                 request.state.caller = caller
-            strict = StrictRequest(request.scope, request.receive)
+            strict = request
+            if not isinstance(strict, StrictRequest):
+                strict = StrictRequest(request.scope, request.receive)
             strict.limit = BODY_LIMITS * context.engine.payload_limit
             return await original(strict)
 

@@ -12,7 +12,9 @@ import uvicorn
 
 from app.bootstrap import Process, connect
 from app.operations.access import any_key
+from app.rest.access import Access
 from app.rest.application import create_app
+from app.rest.context import Context
 from config.settings import Settings
 from workflows.errors import PodiumError
 
@@ -55,9 +57,9 @@ class Server:
     def __init__(
         self, process: Process, *, loopback: bool, port: int, on_ready: Callable[[str], None]
     ) -> None:
-        app = create_app(process, loopback=loopback)
+        context = Context(process, Access(process.engine, loopback=loopback))
         config = uvicorn.Config(
-            app,
+            create_app(context),
             host=process.engine.settings.api_address,
             port=port,
             log_config=None,
@@ -69,7 +71,7 @@ class Server:
             # Nobody asks where a call comes from.
             proxy_headers=False,
         )
-        self._server = _Uvicorn(config, app.state.podium.hub.close, on_ready)
+        self._server = _Uvicorn(config, context.hub.close, on_ready)
 
     def run(self) -> None:
         """Serve until a signal, or `stop`.
