@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -137,3 +138,21 @@ def needs(out: str, file: str) -> dict[str, Any]:
     if not there:
         raise FileNotFoundError(file)
     return {"ref": context.ref}
+
+
+@app.task(name="flow.careless")
+def careless(key: str, fail: bool = False) -> dict[str, str]:
+    """Tell a key to everybody who listens; the digest shows that it was the right one."""
+    context = podium_context()
+    assert context is not None
+    context.log(f"by hand {key}")
+    context.logger.warning("by a logger %s", key)
+    if fail:
+        raise ValueError(f"401 for {key}")
+    return {"digest": hashlib.sha256(key.encode()).hexdigest(), "said": f"Bearer {key}"}
+
+
+@app.task(name="flow.card_of")
+def card_of(customer: dict[str, Any]) -> dict[str, Any]:
+    """Use what nobody is to see."""
+    return {"digits": sum(letter.isdigit() for letter in customer["card"]), "customer": customer}
