@@ -106,10 +106,9 @@ def hand_out(engine: Engine, queue: str, worker: str, count: int = 1) -> list[Ha
 
 def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut | None:
     node = engine.programs.get(origin.program_id).node(row.ref)
-    total = node.definition.total_timeout_seconds * 1000
-    if total and (row.due_at is None or row.first_scheduled + total < row.due_at):
-        # The statement does not know it: few tasks have one.
-        until = row.first_scheduled + total
+    if node.definition.total_timeout_seconds or row.polls > 1:
+        # The statement does not know when it was scheduled and handed out first: few tasks need it.
+        until = retry.called_again(node.definition, row.updated, row)
         engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
     given = load(row.input)
     try:
@@ -264,7 +263,9 @@ def _go_on_later(
         outside.offer(session, later, now)
         return
     # What waits for people or for its time goes on waiting for that.
-    due_at = retry.extended(node.definition, now, row) if node.operator is None else row.due_at
+    due_at = row.due_at
+    if node.operator is None:
+        due_at = retry.extended(node.definition, now, row, after=retry.told(node.definition, row))
     wake = "timeout" if node.operator is None else row.wake
     reason = given.reason or row.reason
     params = {"output": given.output, "reason": reason, "due_at": due_at, "wake": wake}

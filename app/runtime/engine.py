@@ -196,11 +196,8 @@ class Engine:
         row = self.store.transact_once(work, patience=None)
         if row is None:
             return None
-        if node.definition.total_timeout_seconds and row.attempt:
-            # The claim did not know when the first attempt was scheduled.
-            overdue = retry.deadline(
-                node.definition, self.clock(), row.first_scheduled, node.operator is not None
-            )
+        overdue = retry.claimed_again(node, row, params["now"])
+        if overdue is not None:
             self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
         given = load(row.input)
         if row.iteration:

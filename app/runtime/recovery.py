@@ -373,6 +373,9 @@ def _send_again(
     engine, session = settlement.engine, settlement.session
     if _poll_timed_out(settlement, execution, node, row):
         return
+    if retry.overdue(node.definition, settlement.now, row):
+        _time_out(settlement, execution, node, row)
+        return
     if node.limited and row.slot is None:
         if row.wake == "slot":
             # The rate may allow another start now.
@@ -450,7 +453,8 @@ def _time_out(
             return
     if reason is None:
         if now < silent_at:
-            tasks.change_due(settlement.session, row.id, silent_at, "timeout")
+            due_at = retry.extended(definition, row.updated, row, after=now)
+            tasks.change_due(settlement.session, row.id, due_at, "timeout")
             return
         # Conductor ignores the policy here: an attempt without an answer is retried.
         policy = TimeoutPolicy.RETRY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from app.store.tasks import TaskRow
-from workflows.model import RetryLogic, TaskDef
+from workflows.model import RetryLogic, TaskDef, TimeoutPolicy
 from workflows.program import Node
 from workflows.status import TaskStatus
 
@@ -96,11 +96,48 @@ def poll_deadline(node: Node, scheduled: int) -> int | None:
     return scheduled + (limit + node.task.start_delay) * 1000 + 1 if limit else None
 
 
-def extended(definition: TaskDef, now: int, row: TaskRow) -> int:
-    """When an attempt is overdue that has just given a sign of life."""
-    limits = [now + definition.response_timeout_seconds * 1000]
-    if definition.timeout_seconds:
-        limits.append((row.started or now) + definition.timeout_seconds * 1000)
-    if definition.total_timeout_seconds:
-        limits.append(row.first_scheduled + definition.total_timeout_seconds * 1000)
-    return min(limits)
+def extended(definition: TaskDef, answered: int, row: TaskRow, after: int = -1) -> int:
+    """When an attempt is overdue that has given a sign of life at `answered`.
+
+    after: as of `deadline`.
+    """
+    limits = [
+        (row.started or answered, definition.timeout_seconds),
+        (row.first_scheduled, definition.total_timeout_seconds),
+    ]
+    times = [since + seconds * 1000 for since, seconds in limits if seconds]
+    answer = answered + definition.response_timeout_seconds * 1000
+    return min([answer, *(time for time in times if time > after)])
+
+
+def called_again(definition: TaskDef, now: int, row: TaskRow) -> int:
+    """When an attempt is overdue that is called once more, after `in_progress`: its start is that of the first call.
+
+    What has passed and only alerts is told of no more.
+    """
+    return extended(definition, now, row, after=now if _alerts(definition) else -1)
+
+
+def claimed_again(node: Node, row: TaskRow, now: int) -> int | None:
+    """When a task is overdue that was scheduled or called before, which its claim did not know; None: it was not."""
+    definition, retried = node.definition, row.attempt > 0
+    if node.operator is None:
+        later = row.polls > 1 or (retried and definition.total_timeout_seconds)
+        return called_again(definition, now, row) if later else None
+    if retried and definition.total_timeout_seconds:
+        return deadline(definition, now, row.first_scheduled, operator=True)
+    return None
+
+
+def overdue(definition: TaskDef, now: int, row: TaskRow) -> bool:
+    """Whether an attempt that is to be called once more has taken too long by now."""
+    return row.started is not None and called_again(definition, now, row) <= now
+
+
+def told(definition: TaskDef, row: TaskRow) -> int:
+    """Until when the timeouts of an attempt have been told of, and changed nothing: before it is looked at again."""
+    return -1 if not _alerts(definition) or row.due_at is None else row.due_at - 1
+
+
+def _alerts(definition: TaskDef) -> bool:
+    return definition.timeout_policy is TimeoutPolicy.ALERT_ONLY

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.operations import control
+from app.operations import control, outside
+from app.operations.outside import ResultStatus, TaskResult
 from tests.runtime.harness import Harness
 from tests.runtime.test_control import deliver_all, statuses
 from workflows.builder import Part, fork, simple, wait, workflow
@@ -76,6 +77,25 @@ def test_a_wait_for_somebody_alerts_and_waits_on(harness: Harness, caplog: pytes
 
     assert caplog.text.count("timed out") == 1
     assert statuses(harness, execution_id) == {"wait": "IN_PROGRESS"}
+
+
+def test_a_worker_that_gives_signs_of_life_after_an_alert_is_alerted_of_once_and_completes(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = {**ALERT, "totalTimeoutSeconds": 20}
+    part = simple("elsewhere", ref="a", task_definition={"name": "elsewhere", **slow})
+    execution_id = begun(harness, part, policy={})
+    (task,) = outside.hand_out(harness.engine, "elsewhere", "w")
+
+    for _ in range(6):
+        harness.advance(5_000)
+        outside.update(harness.engine, TaskResult(task.row.id, ResultStatus.IN_PROGRESS, extend_lease=True))
+        harness.advance(1_000)
+
+    assert caplog.text.count("Task timed out after") == 1
+    assert caplog.text.count("exceeded total timeout of 20 seconds") == 1
+    outside.update(harness.engine, TaskResult(task.row.id, ResultStatus.COMPLETED, {}))
+    assert harness.execution(execution_id).status == "COMPLETED"
 
 
 def test_a_join_that_has_alerted_is_still_asked_when_its_message_is_lost(harness: Harness) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.operations import outside
+from app.operations.outside import ResultStatus, TaskResult
 from app.store import migrations
 from app.store.unit_of_work import Store
 from config.database import create_engine
@@ -15,6 +16,7 @@ from tests.runtime.harness import Harness
 from workflows import builder
 from workflows.builder import simple
 from workflows.model import WorkflowTimeoutPolicy
+from workflows.status import TaskStatus
 
 # A day: what is not under test never fires.
 LONG = {"responseTimeoutSeconds": 86_400, "retryCount": 1, "retryDelaySeconds": 0}
@@ -119,3 +121,27 @@ def test_the_timeout_of_an_execution(harness: Harness, policy: WorkflowTimeoutPo
     ends = policy is WorkflowTimeoutPolicy.TIME_OUT_WF
     assert harness.execution(one).status == ("TIMED_OUT" if ends else "RUNNING")
     assert statuses(harness) == ["CANCELED" if ends else "SCHEDULED"]
+
+
+@pytest.mark.parametrize("kind", ["attempt", "total"])
+@pytest.mark.parametrize("policy", ["RETRY", "TIME_OUT_WF", "ALERT_ONLY"])
+def test_a_task_that_asks_to_be_called_again_is_overdue_from_its_first_call(
+    harness: Harness, kind: str, policy: str
+) -> None:
+    begin(harness, kind, policy)
+
+    for _ in range(8):
+        for row in harness.live():
+            if row.status == TaskStatus.IN_PROGRESS:
+                going_on = TaskResult(row.id, ResultStatus.IN_PROGRESS, callback_after=3)
+                outside.update(harness.engine, going_on)
+        harness.advance(3_000)
+        take(harness)
+        harness.advance(10)
+
+    if policy == "ALERT_ONLY":
+        assert statuses(harness) == ["IN_PROGRESS"]
+    else:
+        assert statuses(harness)[0] == "TIMED_OUT"
+        assert MESSAGES[kind] in (harness.rows()[0].reason or "")
+        assert (len(statuses(harness)) > 1) == (kind == "attempt" and policy == "RETRY")
