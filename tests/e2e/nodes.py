@@ -21,6 +21,12 @@ class LocalBeat(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]  # pyte
     ready_prompt = "is starting"
 
 
+class LocalEvents(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
+    """What receives events and acts on them."""
+
+    ready_prompt = "events are received"
+
+
 class LocalFlower(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]  # pytest-celery has no types
     """Flower."""
 
@@ -37,6 +43,11 @@ def worker_command(name: str, concurrency: int) -> list[str]:
 def beat_command() -> list[str]:
     """The command of beat."""
     return ["celery", "-A", "app", "beat", "--pidfile=", "--loglevel=INFO"]
+
+
+def events_command() -> list[str]:
+    """The command of what receives events."""
+    return ["app.cli", "events"]
 
 
 def flower_command(port: int) -> list[str]:

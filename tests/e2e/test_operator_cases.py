@@ -121,6 +121,18 @@ CASES: dict[str, tuple[list[Json], Json, Json]] = {
         "${join.output}",
         {"old": {"n": 3}},
     ),
+    "dynamic fork: branches are sub-workflows": (
+        [
+            task(
+                "fork",
+                "FORK_JOIN_DYNAMIC",
+                inputParameters={"forkTaskWorkflow": "inner", "forkTaskInputs": [{"x": 1}, {"x": 2}]},
+            ),
+            task("join", "JOIN"),
+        ],
+        ["${join.output._inner_0.got}", "${join.output._inner_1.got}"],
+        [1, 2],
+    ),
     "dynamic fork: nothing to do": (
         [
             task(
@@ -268,6 +280,7 @@ GIVEN = {"list": ["p", "q"], "definition": INNER, "x": "not read"}
 
 @on(EMBEDDED_LIKE)
 def test_each_case_ends_as_conductors_documentation_says(flow: Flow) -> None:
+    flow.podium.register(INNER)
     started = {}
     for number, (title, (tasks, output, _)) in enumerate(CASES.items()):
         definition = {
@@ -302,6 +315,35 @@ def test_a_task_that_is_completed_from_outside_after_its_work_waits_for_that(flo
 
     assert execution.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.COMPLETED
     assert execution.output == {"result": 2}
+
+
+@on(EMBEDDED_LIKE)
+def test_a_message_is_waited_for_and_taken(flow: Flow) -> None:
+    pull = task("next", "PULL_WORKFLOW_MESSAGES")
+    flow.podium.register(
+        {"name": "pull", "version": 1, "tasks": [pull, echo("got", "${next.output.messages}")]}
+    )
+    execution = flow.podium.start("pull")
+    wait_for("it waits", lambda: waiting(execution, "next"))
+
+    flow.podium.send_message(execution.id, {"paid": 42})
+
+    assert execution.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.COMPLETED
+    (message,) = execution.output["result"]
+    assert message["payload"] == {"paid": 42}
+
+
+@on(EMBEDDED_LIKE)
+def test_a_dynamic_task_without_a_name_fails_and_says_why(flow: Flow) -> None:
+    unnamed = task(
+        "any", "DYNAMIC", dynamicTaskNameParam="which", inputParameters={"which": "${workflow.input.no}"}
+    )
+    flow.podium.register({"name": "unnamed", "version": 1, "tasks": [unnamed]})
+
+    execution = flow.podium.start("unnamed")
+
+    assert execution.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.FAILED
+    assert "which" in (execution.reason or "")
 
 
 @pytest.mark.parametrize("kind", ["INLINE", "SWITCH"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pytest_celery import CeleryTestNode
 
 from app.client import Execution, Podium
 from config.settings import Settings
@@ -184,6 +186,78 @@ def test_a_timeout_that_only_alerts_changes_nothing(flow: Flow) -> None:
 
     assert execution.status is WorkflowStatus.COMPLETED
     assert statuses(execution)["wait"] is TaskStatus.COMPLETED
+
+
+@on(EMBEDDED_LIKE)
+def test_a_workers_task_beyond_its_timeout_alerts_once_and_completes(
+    flow: Flow, celery_beat: CeleryTestNode, tmp_path: Path
+) -> None:
+    policy = {"name": "flow.hold", "totalTimeoutSeconds": 1, "timeoutPolicy": "ALERT_ONLY"}
+    release = tmp_path / "release"
+    given = {"out": str(flow.out), "release": str(release)}
+    execution = flow.start(
+        simple("flow.hold", ref="held", input=given, task_definition=policy), flow.mark("last")
+    )
+    alert = f"/{execution.get('held').name} exceeded total timeout of 1 seconds"
+    wait_for("its timeout is told of", lambda: alert in celery_beat.logs())
+
+    assert waiting(execution, "held")
+    Path(f"{release}0").touch()
+
+    assert execution.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.COMPLETED
+    assert attempts(execution, "held") == [TaskStatus.COMPLETED]
+    assert celery_beat.logs().count(alert) == 1
+
+
+@on(EMBEDDED_LIKE)
+def test_a_task_that_asks_to_be_called_again_is_overdue_from_its_first_call(flow: Flow) -> None:
+    policy = {"name": "flow.poll", **ALERT, "timeoutPolicy": "TIME_OUT_WF"}
+    given = {"out": str(flow.out), "times": 1_000}
+
+    execution = flow.run(simple("flow.poll", ref="polled", input=given, task_definition=policy))
+
+    assert execution.status is WorkflowStatus.TIMED_OUT
+    assert attempts(execution, "polled") == [TaskStatus.TIMED_OUT]
+    assert "Task timed out after 1 seconds" in (execution.tasks[0].reason or "")
+    assert len(flow.lines()) >= 2
+
+
+@on(EMBEDDED_LIKE)
+def test_an_outside_workers_task_beyond_its_timeout_alerts_once_and_completes(
+    flow: Flow, settings: Settings, celery_beat: CeleryTestNode
+) -> None:
+    execution = flow.start(
+        simple("flow.elsewhere", ref="far", task_definition={"name": "flow.elsewhere", **ALERT}),
+        flow.mark("last"),
+    )
+    far = execution.get("far").id
+    alert = f"{far}: Task timed out after "
+    result = {"taskId": far, "workflowInstanceId": execution.id}
+    with serving(settings) as (_, url):
+        polled = httpx.get(f"{url}/api/tasks/poll/flow.elsewhere?workerid=me").json()
+
+        def sign_of_life() -> None:
+            going_on = {**result, "status": "IN_PROGRESS", "extendLease": True}
+            httpx.post(f"{url}/api/tasks", json=going_on).raise_for_status()
+
+        def alerted() -> bool:
+            sign_of_life()
+            return alert in celery_beat.logs()
+
+        wait_for("its timeout is told of", alerted)
+        began = time.monotonic()
+
+        def went_on() -> bool:
+            sign_of_life()
+            return time.monotonic() - began > 1
+
+        wait_for("it goes on for long", went_on)
+        httpx.post(f"{url}/api/tasks", json={**result, "status": "COMPLETED"}).raise_for_status()
+
+    assert polled["taskId"] == far
+    assert execution.wait(timeout=PATIENCE_SECONDS).status is WorkflowStatus.COMPLETED
+    assert attempts(execution, "far") == [TaskStatus.COMPLETED]
+    assert celery_beat.logs().count(alert) == 1
 
 
 def test_a_task_that_nobody_polls_in_time_ends_the_execution(flow: Flow) -> None:
