@@ -19,7 +19,7 @@ from workflows.changes import Change, ChangeEvent, changes_of
 from workflows.errors import DuplicateReference
 from workflows.expressions import Template
 from workflows.masking import Mask
-from workflows.model import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
+from workflows.model import CacheConfig, SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
 from workflows.operator import Operator, Spec, is_operator, operator_of
 from workflows.schemas import Check, check_of
 from workflows.secrets import Place, places
@@ -34,7 +34,7 @@ DEFAULT_OPERATOR = TaskDef(name="", retry_count=0)
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """`cacheConfig` of a task."""
+    """`cacheConfig` of a task, or of a workflow."""
 
     key: Template | None
     """Of what its output is kept by, with the fields of its input as roots; None: all of its input."""
@@ -150,6 +150,7 @@ class Program:
     """An indexed definition together with the task definitions that were registered when it was."""
 
     __slots__ = (
+        "cache",
         "compensable",
         "compensates",
         "definition",
@@ -192,6 +193,7 @@ class Program:
             else None
         )
         """What `rateLimitConfig` counts executions by; None: they are not limited."""
+        self.cache = _cache(definition.cache_config)
         self.fits_input = check_of(definition.input_schema, definition.enforce_schema)
         self.fits_output = check_of(definition.output_schema, definition.enforce_schema)
         self.mask = Mask(definition.masked_fields) if definition.masked_fields else None
@@ -298,7 +300,7 @@ class Program:
             limited=runs and bool(definition.concurrent_exec_limit or definition.rate_limit_per_frequency),
             loops=loops,
             changes=changes_of(task),
-            cache=_cache(task, operator),
+            cache=_cache(task.cache_config) if operator is None or operator.cacheable else None,
             fits_input=check_of(definition.input_schema, definition.enforce_schema),
             fits_output=check_of(definition.output_schema, definition.enforce_schema),
             secrets=tuple(places((known.input_template if known else {}) | task.input_parameters))
@@ -327,9 +329,8 @@ class Program:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
 
 
-def _cache(task: WorkflowTask, operator: Operator | None) -> Cache | None:
-    config = task.cache_config
-    if config is None or not config.ttl_in_second or (operator is not None and not operator.cacheable):
+def _cache(config: CacheConfig | None) -> Cache | None:
+    if config is None or not config.ttl_in_second:
         return None
     return Cache(Template.compile(config.key) if config.key else None, config.ttl_in_second)
 

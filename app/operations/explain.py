@@ -26,6 +26,11 @@ def explain_execution(engine: Engine, session: Session, row: WorkflowRow) -> str
     """What it waits for, or how it ended."""
     status = WorkflowStatus(row.status)
     if status is WorkflowStatus.COMPLETED:
+        program = engine.programs.get(row.program_id, session)
+        if program.cache is not None and not tasks.positions(session, row.id):
+            return (
+                "completed at once, with the output that an execution of the same key had left (cacheConfig)"
+            )
         return f"completed after {_span((row.ended or row.updated) - row.created)}"
     if status.terminal:
         by = _by(_operation(session, row, "terminate", row.ended))

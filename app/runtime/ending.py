@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from app.runtime import compensation, limits, listeners
+from app.runtime import caching, compensation, limits, listeners
 from app.runtime.execution import Execution, suffixed
 from app.runtime.payload import dump, load, too_large
 from app.store import executions, tasks
@@ -46,6 +46,11 @@ def reached(settlement: Settlement, execution: Execution) -> None:
                 f"the output of {execution.program.definition.name} {problem}",
             )
     _end(settlement, execution, status, reason, output, paused=False)
+
+
+def reused(settlement: Settlement, execution: Execution, output: Any) -> None:
+    """It completes before it has begun, with the output that another has left (`cacheConfig`)."""
+    _end(settlement, execution, WorkflowStatus.COMPLETED, None, output, kept=False)
 
 
 def failed(
@@ -144,8 +149,13 @@ def _end(
     failure_workflow: bool = True,
     compensated: bool = True,
     paused: bool = True,
+    kept: bool = True,
 ) -> bool:
-    """End it; False: it has ended already. paused: even while it is paused, when nothing may follow from a step."""
+    """End it; False: it has ended already.
+
+    paused: even while it is paused, when nothing may follow from a step.
+    kept: where its definition says so, its output is kept for others if it completes.
+    """
     session, now = settlement.session, settlement.now
     refs = (
         [r.ref for r in tasks.unsuccessful(session, execution.id) if r.status in _FAILED_ROWS]
@@ -174,6 +184,8 @@ def _end(
     execution.forget_row()
     if row is not None or status is not WorkflowStatus.COMPLETED:
         _close_tasks(settlement, execution, status, reason)
+    if kept and status is WorkflowStatus.COMPLETED:
+        caching.keep_of_execution(settlement, execution, output)
     this = execution.row(session)
     limits.free_key(settlement, this)
     if this.awaited is not None:

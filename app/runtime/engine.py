@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidInput, WorkflowNotFound
-from app.runtime import changes, limits, listeners, retry, straight
+from app.runtime import caching, changes, ending, limits, listeners, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
 from app.runtime.execution import Execution, suffixed
@@ -400,12 +400,16 @@ class Engine:
         Raises:
             RateLimited: as many executions of its rateLimitKey run as may, and the policy is REJECT.
         """
-        if program.rate_limit_key is not None:
+        output = caching.known_of_execution(settlement, program, row)
+        if output is None and program.rate_limit_key is not None:
             row = limits.of_start(settlement, program, row)
         executions.insert_workflow(settlement.session, row)
         listeners.tell(settlement, program, row, "STARTED")
         execution = Execution(row.id, row.run, program, row)
-        if not row.rate_limited:
+        if output is not None:
+            # Not before the task that waits for it says so.
+            settlement.do(lambda: ending.reused(settlement, execution, output))
+        elif not row.rate_limited:
             settlement.begin(execution)
         return execution
 

@@ -87,6 +87,7 @@ def begin(
         or first.limited
         or first.gated
         or new.program.rate_limit_key is not None
+        or new.program.cache is not None
         or listens(new.program)
         or new.task_to_domain is not None
     ):

@@ -7,15 +7,18 @@ from typing import Any
 import orjson
 import pytest
 
+from app.errors import RateLimited
 from app.operations import control, retention
+from app.operations.query import explain
 from app.runtime.caching import CACHE
 from app.store import cache
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
-from workflows.builder import Part, fork, inline, simple, workflow
+from workflows.builder import Part, fork, inline, simple, sub_workflow, workflow
 from workflows.status import WorkflowStatus
 
 KEY = {"key": "${order}", "ttlInSecond": 60}
+KEY_OF_INPUT = {"key": "${workflow.input.order}", "ttlInSecond": 60}
 
 
 def cached(ref: str = "a", name: str = "work", config: Any = KEY, **fields: Any) -> Part:
@@ -135,3 +138,83 @@ def test_outputs_whose_time_is_over_are_deleted_by_beat(harness: Harness) -> Non
 
     harness.now -= 60_000
     assert harness.store.read(lambda s: cache.get(s, "work", "1", harness.now)) is None
+
+
+def register_flow(harness: Harness, *parts: Part, **fields: Any) -> None:
+    flow = workflow("flow", output={"n": "${a.output.n}"}, cache_config=KEY_OF_INPUT, **fields)(*parts)
+    around = workflow("around", output={"n": "${sub.output.n}"})(
+        sub_workflow("flow", ref="sub", input={"order": "${workflow.input.order}"})
+    )
+    harness.register({"workflows": [flow.to_json(), around.to_json()], "taskDefs": TASK_DEFS})
+
+
+def test_an_execution_completes_at_once_with_the_output_that_another_has_left(harness: Harness) -> None:
+    work = simple("work", ref="a", input={"order": "${workflow.input.order}"})
+    register_flow(harness, work, simple("work", ref="b"))
+
+    first, second, other = run(harness), run(harness, more=2), run(harness, order=2)
+
+    outputs = [harness.execution(each).output for each in (first, second, other)]
+    assert outputs[0] == outputs[1] != outputs[2]
+    assert (len(harness.calls), harness.rows(second)) == (4, [])
+    assert "cacheConfig" in explain(harness.engine, second)
+
+    harness.now += 60_000
+    run(harness)
+    assert len(harness.calls) == 6
+
+
+def test_a_sub_workflow_whose_output_is_kept_is_not_run_again(harness: Harness) -> None:
+    register_flow(harness, simple("work", ref="a"))
+    first = run(harness)
+    execution_id = harness.start("around", {"order": 1})
+    harness.drain()
+
+    found = harness.execution(execution_id)
+    assert (found.status, len(harness.calls)) == (WorkflowStatus.COMPLETED, 1)
+    assert found.output == harness.execution(first).output
+
+
+def test_an_execution_that_failed_or_was_terminated_leaves_nothing(harness: Harness) -> None:
+    register_flow(harness, simple("fatal", ref="a"))
+    for _ in range(2):
+        execution_id = harness.start("flow", {"order": 1})
+        harness.drain()
+        assert harness.execution(execution_id).status == WorkflowStatus.FAILED
+    terminated = harness.start("flow", {"order": 2})
+    control.terminate(harness.engine, terminated)
+    harness.drain()
+
+    assert len(harness.calls) == 2
+
+
+def test_what_completes_at_once_needs_no_slot(harness: Harness) -> None:
+    limit = {"rateLimitKey": "one", "concurrentExecLimit": 1, "policy": "REJECT"}
+    register_flow(harness, simple("work", ref="a"), rate_limit_config=limit)
+    run(harness)
+    harness.start("flow", {"order": 2})
+
+    assert harness.execution(harness.start("flow", {"order": 1})).status == WorkflowStatus.COMPLETED
+    with pytest.raises(RateLimited):
+        harness.start("flow", {"order": 3})
+
+
+def test_another_definition_of_the_same_name_has_outputs_of_its_own(harness: Harness) -> None:
+    register_flow(harness, simple("work", ref="a"))
+    run(harness)
+    register_flow(harness, simple("work", ref="a"), simple("work", ref="b"), version=2)
+
+    run(harness)
+
+    assert len(harness.calls) == 3
+
+
+def test_an_execution_that_is_restarted_is_run(harness: Harness) -> None:
+    register_flow(harness, simple("work", ref="a"))
+    run(harness)
+    execution_id = run(harness)
+
+    control.restart(harness.engine, execution_id)
+    harness.drain()
+
+    assert (harness.execution(execution_id).status, len(harness.calls)) == (WorkflowStatus.COMPLETED, 2)

@@ -66,6 +66,9 @@ def check_definition(definition: WorkflowDef) -> Iterator[Finding]:
         yield Finding("name", "The workflow has no name.", "Give it one.", "error", "name-missing")
     if not definition.tasks:
         yield Finding("tasks", "The workflow has no tasks.", "Add one; a NOOP will do.", "error", "no-tasks")
+    config = definition.cache_config
+    if config is not None and not config.ttl_in_second:
+        yield _nothing_is_kept("cacheConfig")
 
 
 def check_tasks(flow: Flow) -> Iterator[Finding]:
@@ -148,16 +151,20 @@ def _check_cache(site: Site) -> Iterator[Finding]:
             path, message, f"Use it on worker tasks and on {usable}.", "warning", "cache-of-operator"
         )
     elif not config.ttl_in_second:
-        message = "ttlInSecond is 0: nothing is kept."
-        yield Finding(
-            path, message, "Say for how many seconds an output holds.", "warning", "cache-without-time"
-        )
+        yield _nothing_is_kept(path)
     elif task.compensation:
         message = (
             "A task whose output was kept has done nothing, and its compensation would undo what another did."
         )
         fix = "Take out cacheConfig, or give the compensation to another task."
         yield Finding(path, message, fix, "error", "cached-compensation")
+
+
+def _nothing_is_kept(path: str) -> Finding:
+    message = "ttlInSecond is 0: nothing is kept."
+    return Finding(
+        path, message, "Say for how many seconds an output holds.", "warning", "cache-without-time"
+    )
 
 
 def _check_changes(site: Site) -> Iterator[Finding]:
