@@ -17,6 +17,7 @@ from workflows.program import (
     Path,
     Program,
     WorkflowEnd,
+    walk,
 )
 from workflows.status import TaskStatus
 
@@ -162,7 +163,7 @@ class _Walk:
         permitted = join.task.permissive and place.status is TaskStatus.TIMED_OUT and not self._retry
         if not permitted and place.status is not TaskStatus.COMPLETED_WITH_ERRORS:
             return False
-        refs = _refs_of([branch])
+        refs = _refs(walk(branch.nodes))
         return not refs.isdisjoint(join.task.join_on) and any(
             each.status is TaskStatus.CANCELED and ref in refs and at[: len(path)] == path
             for (ref, at), each in self._progress.items()
@@ -239,18 +240,18 @@ def undone_by(node: Node, path: Path, positions: Iterable[Position]) -> Undone:
     def take(refs: set[str], prefix: Path) -> None:
         removed.update(p for p in found if p[0] in refs and p[1][: len(prefix)] == prefix)
 
-    take(_refs_of(node.children.values()), path)
+    take(_refs(node.below()), path)
     at, prefix = node, path
     while True:
         container = at.container
         if at is node or not _forks(at) or _waited_for(at, node):
-            take(_refs_in(container.nodes[at.index + 1 :]), prefix)
+            take(_refs(walk(container.nodes[at.index + 1 :])), prefix)
         owner = container.owner
         if owner is None:
             return Undone(frozenset(removed - {(node.ref, path)}), reopened)
         if container.kind == "loop":
             outer, iteration = prefix[:-1], prefix[-1]
-            body = _refs_of(owner.children.values())
+            body = _refs(owner.below())
             removed.update(
                 p
                 for p in found
@@ -271,16 +272,8 @@ def _waited_for(fork: Node, inner: Node) -> bool:
         if owner is None:
             return True
         branch = owner
-    return bool(_refs_of([branch.container]) & set(fork.join.task.join_on))
+    return bool(_refs(walk(branch.container.nodes)) & set(fork.join.task.join_on))
 
 
-def _refs_of(containers: Iterable[Container]) -> set[str]:
-    return {ref for container in containers for ref in _refs_in(container.nodes)}
-
-
-def _refs_in(nodes: Iterable[Node]) -> set[str]:
-    refs: set[str] = set()
-    for node in nodes:
-        refs.add(node.ref)
-        refs |= _refs_of(node.children.values())
-    return refs
+def _refs(nodes: Iterable[Node]) -> set[str]:
+    return {node.ref for node in nodes}

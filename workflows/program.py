@@ -7,7 +7,7 @@ first. `charge` in the second iteration of one loop is `("charge", (2,))`; Condu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Literal
@@ -106,6 +106,11 @@ class Node:
     def reads(self) -> frozenset[tuple[str, str | None]]:
         """What the input reads: (root, field) pairs, see `Template.roots`."""
         return self.template.roots
+
+    def below(self) -> Iterator[Node]:
+        """All tasks inside of it, however deep, in their order."""
+        for child in self.children.values():
+            yield from walk(child.nodes)
 
     def __repr__(self) -> str:
         return f"<Node {self.ref}>"
@@ -244,8 +249,7 @@ class Program:
             ends = [branch[-1].task_reference_name for branch in task.fork_tasks]
             changes[old.join.ref] = old.join.task.model_copy(update={"join_on": ends})
         inside = [inner.task_reference_name for inner in _all_tasks([task])][1:]
-        below = {inner.ref for child in old.children.values() for inner in _below(child)}
-        seen = set(self.nodes) - below
+        seen = set(self.nodes) - {inner.ref for inner in old.below()}
         for name in inside:
             if name in seen:
                 raise DuplicateReference(name)
@@ -321,9 +325,7 @@ class Program:
             # What a dynamic fork has become names its JOIN's tasks; before that there are none.
             join.whole = ends == set(join.task.join_on) or not fork.children
             if join.whole:
-                join.inside = frozenset(
-                    inner.ref for branch in fork.children.values() for inner in _below(branch)
-                )
+                join.inside = frozenset(inner.ref for inner in fork.below())
         if not join.whole:
             for ref in inside:
                 self.nodes[ref].joins = (*self.nodes[ref].joins, join)
@@ -395,6 +397,13 @@ def may_be_undone(node: Node) -> bool:
 _MAY_START_OTHERS = ("SUB_WORKFLOW", "DYNAMIC", "FORK_JOIN_DYNAMIC")
 
 
+def walk(nodes: Iterable[Node]) -> Iterator[Node]:
+    """These tasks, each followed by all that are inside of it."""
+    for node in nodes:
+        yield node
+        yield from node.below()
+
+
 def first_of(container: Container, otherwise: Next) -> Next:
     """The first task of a list; an empty list is over at once."""
     return container.nodes[0] if container.nodes else otherwise
@@ -426,13 +435,6 @@ def _inside_cases(node: Node) -> Iterator[str]:
         if child.kind == "cases":
             for inner in child.nodes:
                 yield from _inside_cases(inner)
-
-
-def _below(container: Container) -> Iterator[Node]:
-    for node in container.nodes:
-        yield node
-        for child in node.children.values():
-            yield from _below(child)
 
 
 def _all_tasks(tasks: Sequence[WorkflowTask]) -> Iterator[WorkflowTask]:

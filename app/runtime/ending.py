@@ -12,7 +12,7 @@ from app.store import executions, tasks
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
 from workflows.operator import Done, Failed
-from workflows.program import WORKFLOW_END, Container, LoopEnd, Node, Path
+from workflows.program import WORKFLOW_END, Container, LoopEnd, Node, Path, walk
 from workflows.status import TaskStatus, WorkflowStatus
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def stray(settlement: Settlement, execution: Execution, fork: Node, path: Path) 
 def iteration_is_open(settlement: Settlement, execution: Execution, loop: Node, path: Path) -> bool:
     """Whether a branch that no JOIN waits for still runs in this iteration."""
     tasks.lock_latest(settlement.session, execution.id, loop.ref, path_text(path[:-1]))
-    refs = list(_refs(loop.children.values()))
+    refs = [node.ref for node in loop.below()]
     low = path_text(path)
     return tasks.any_live(settlement.session, execution.id, refs, low, low + "9" * 64)
 
@@ -130,13 +130,6 @@ def _list_ended(settlement: Settlement, execution: Execution, container: Contain
     at = path_text(path)
     last = tasks.latest(settlement.session, execution.id, container.nodes[-1].ref, at, at)
     return last is not None and TaskStatus(last.status).terminal
-
-
-def _refs(containers: Any) -> Any:
-    for container in containers:
-        for node in container.nodes:
-            yield node.ref
-            yield from _refs(node.children.values())
 
 
 def _end(
@@ -242,12 +235,12 @@ def close_inside(settlement: Settlement, execution: Execution, node: Node, path:
 
 def _inside(node: Node) -> Iterator[str]:
     if node.kind == "DO_WHILE":
-        yield from _refs(node.children.values())
+        yield from (inner.ref for inner in node.below())
     elif node.kind == "JOIN":
         yield from node.inside
         fork = node.container.nodes[node.index - 1] if node.index else None
         for branch in fork.children.values() if fork is not None and fork.join is node else ():
-            refs = list(_refs([branch]))
+            refs = [inner.ref for inner in walk(branch.nodes)]
             if not set(refs).isdisjoint(node.task.join_on):
                 yield from refs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -23,7 +22,7 @@ def loop_output(
     limit: keep the last iterations that fit into so many bytes; 0: all. Their tasks stay in the table.
     """
     depth, low = len(path), path_text(path)
-    refs = [node.ref for node in _nodes(loop)]
+    refs = [node.ref for node in loop.below()]
     iterations: dict[str, dict[str, Any]] = {}
     for ref, stored, _attempt, text in tasks.of_iterations(
         session, execution.id, refs, low + "0" * 8, low + "9" * 64
@@ -41,13 +40,6 @@ def loop_output(
 
 def forget(session: Session, execution: Execution, loop: Node, path: Path) -> None:
     """Take an iteration out of the table, but for what may have to be undone. path: the iteration's."""
-    refs = [node.ref for node in _nodes(loop) if not may_be_undone(node)]
+    refs = [node.ref for node in loop.below() if not may_be_undone(node)]
     low = path_text(path)
     tasks.delete_iteration(session, execution.id, refs, low, low + "9" * 64)
-
-
-def _nodes(loop: Node) -> Iterator[Node]:
-    for child in loop.children.values():
-        for node in child.nodes:
-            yield node
-            yield from _nodes(node)

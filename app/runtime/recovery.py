@@ -14,7 +14,6 @@ import orjson
 
 from app.errors import BrokerUnavailable, StoreError
 from app.runtime import ending, limits, retry
-from app.runtime.clock import new_claim
 from app.runtime.engine import Engine
 from app.runtime.execution import Execution
 from app.runtime.hand import Hand, Held
@@ -177,7 +176,7 @@ class Sweeper:
             return
         status = WorkflowStatus(execution.row(session).status)
         if status.terminal:
-            _cancel(settlement, row)
+            settlement.end_open(execution, row, TaskStatus.CANCELED, None, row.reason)
         elif status is WorkflowStatus.PAUSED and row.wake in ("send", "poll", "timeout", "slot"):
             # The clock stands still; whoever resumes it sets it again.
             tasks.change_due(session, row.id, None, row.wake)
@@ -481,20 +480,6 @@ def _wait_on(settlement: Settlement, execution: Execution, node: Node, row: Task
     now, ask_ms = settlement.now, settlement.engine.timing.ask_ms
     due_at, wake = retry.look(node, row, now, ask_ms, started=started, until=until, after=now)
     tasks.change_due(settlement.session, row.id, due_at, wake or "timeout")
-
-
-def _cancel(settlement: Settlement, row: TaskRow) -> None:
-    limits.free(settlement, row)
-    settlement.moves.attempts.append(row.id)
-    tasks.end_open(
-        settlement.session,
-        id=row.id,
-        claim=new_claim(),
-        now=settlement.now,
-        status=TaskStatus.CANCELED,
-        output=row.output,
-        reason=row.reason,
-    )
 
 
 def _send(engine: Engine, execution: Execution, node: Node, row: TaskRow) -> Send:

@@ -289,14 +289,14 @@ class Settlement:
         if isinstance(checked, Failed):
             return self._fail(execution, node, path, row, checked, None)
         assert isinstance(checked, Done)
-        if not self._end_open(execution, row, checked.status, checked.output, checked.reason):
+        if not self.end_open(execution, row, checked.status, checked.output, checked.reason):
             return False
         self._todo.append(lambda: self._go_on(execution, node, path, row, checked))
         return True
 
     def time_out_workflow(self, execution: Execution, row: TaskRow, reason: str) -> None:
         """A task's timeout that ends the execution at once, without a retry."""
-        if not self._end_open(execution, row, TaskStatus.TIMED_OUT, None, reason):
+        if not self.end_open(execution, row, TaskStatus.TIMED_OUT, None, reason):
             return
         node = execution.program.node(row.ref)
         if compensation.is_left_to_people(execution, node):
@@ -304,9 +304,10 @@ class Settlement:
         else:
             self._todo.append(lambda: ending.failed(self, execution, row, TaskStatus.TIMED_OUT, reason))
 
-    def _end_open(
+    def end_open(
         self, execution: Execution, row: TaskRow, status: TaskStatus, output: Any, reason: str | None
     ) -> bool:
+        """End an open attempt, whoever has it; None as its output: what it has put out. False: it has ended already."""
         ended = tasks.end_open(
             self.session,
             id=row.id,
@@ -340,7 +341,7 @@ class Settlement:
         again = again or (asked and status is TaskStatus.FAILED)
         recorded = TaskStatus.COMPLETED_WITH_ERRORS if node.task.optional and not again else status
         if claim is None:
-            written = self._end_open(execution, row, recorded, failed.output, failed.reason)
+            written = self.end_open(execution, row, recorded, failed.output, failed.reason)
         else:
             output = self.stored(execution, failed.output) if failed.output is not None else None
             written = tasks.end_task(

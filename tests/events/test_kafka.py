@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +11,16 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from app import embedded
 from app.client import Podium
 from app.errors import EventNotPublished
 from app.events.kafka import KafkaProvider
-from app.runtime.clock import now_ms
-from app.runtime.events import announce
-from app.store import migrations
-from config.database import create_engine
 from config.settings import Settings
 from tests.brokers import kafka_servers, wait_for_kafka
+from tests.events.contract import *  # noqa: F403  tests for every broker
+from tests.events.contract import publish
 from tests.events.listening import PATIENCE_SECONDS, listening
 from tests.events.serving import dies_at, handler, serving, wait_for
 from tests.localcelery.process import LocalProcess
-from workflows.builder import wait, workflow
-from workflows.events import EventName
 
 
 @pytest.fixture
@@ -52,24 +45,22 @@ def topic(kafka: LocalProcess) -> str:
 
 
 @pytest.fixture
-def podium(valkey: embedded.Server, database_url: str, url: str, tmp_path: Path) -> Iterator[Podium]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    engine.dispose()
-    settings = Settings(
-        state_dir=tmp_path,
-        broker_url=valkey.celery_url(),
-        database_url=database_url,
-        event_kafka_url=url,
-        tick_seconds=0.02,
-    )
-    with Podium(settings) as made:
-        made.register({"workflows": [workflow("kept")(wait(ref="open")).to_json()]})
-        yield made
+def address(topic: str) -> str:
+    return f"kafka:{topic}"
 
 
-def _publish(provider: KafkaProvider, name: str, body: bytes, message_id: str) -> None:
-    provider.publish(EventName.parse(name), body, message_id)
+@pytest.fixture
+def broker_settings(url: str) -> dict[str, Any]:
+    return {"event_kafka_url": url}
+
+
+@pytest.fixture
+def restart(kafka: LocalProcess) -> Callable[[], None]:
+    def work() -> None:
+        kafka.restart()
+        wait_for_kafka(kafka)
+
+    return work
 
 
 def _foreign(kafka: LocalProcess, topic: str, value: bytes | None, partition: int = 0) -> None:
@@ -86,18 +77,6 @@ def _committed(kafka: LocalProcess, topic: str, group: str = "podium") -> int:
     asked = ConsumerGroupTopicPartitions(group, places)
     found = admin.list_consumer_group_offsets([asked])[group].result(PATIENCE_SECONDS)
     return sum(max(0, place.offset) for place in found.topic_partitions or ())
-
-
-def test_a_message_has_its_body_and_its_senders_id(provider: KafkaProvider, topic: str) -> None:
-    _publish(provider, f"kafka:{topic}", b'{"order": 1}', "m1")
-
-    with listening(provider, f"kafka:{topic}") as listener:
-        first = listener.next()
-        _publish(provider, f"kafka:{topic}", b'{"order": 2}', "m2")
-        second = listener.next()
-
-    assert (first.event, first.message_id, first.body) == (f"kafka:{topic}", "m1", b'{"order": 1}')
-    assert (second.message_id, second.body) == ("m2", b'{"order": 2}')
 
 
 def test_a_message_of_somebody_else_is_known_by_its_place(
@@ -121,8 +100,8 @@ def test_a_deletion_in_a_compacted_topic_is_null(
 def test_what_is_published_has_a_key_and_headers(
     provider: KafkaProvider, kafka: LocalProcess, topic: str
 ) -> None:
-    _publish(provider, f"kafka:{topic}?key=customer%207", b"1", "m1")
-    _publish(provider, f"kafka:{topic}", b"2", "m2")
+    publish(provider, f"kafka:{topic}?key=customer%207", b"1", "m1")
+    publish(provider, f"kafka:{topic}", b"2", "m2")
 
     consumer = Consumer(
         {"bootstrap.servers": kafka_servers(kafka), "group.id": topic, "auto.offset.reset": "earliest"}
@@ -143,24 +122,15 @@ def test_what_is_published_has_a_key_and_headers(
 def test_each_group_gets_every_message(provider: KafkaProvider, topic: str) -> None:
     names = (f"kafka:{topic}", f"kafka:{topic}?group=warehouse")
     with listening(provider, *names) as listener:
-        _publish(provider, f"kafka:{topic}", b"1", "m1")
+        publish(provider, f"kafka:{topic}", b"1", "m1")
 
         assert {listener.next().event, listener.next().event} == set(names)
-
-
-def test_what_was_not_stored_is_delivered_again(provider: KafkaProvider, topic: str) -> None:
-    _publish(provider, f"kafka:{topic}", b"1", "m1")
-
-    with listening(provider, f"kafka:{topic}", failures=2) as listener:
-        assert listener.next().message_id == "m1"
-
-    assert listener.failures == 0
 
 
 def test_what_was_stored_is_committed_and_nothing_else(
     provider: KafkaProvider, kafka: LocalProcess, topic: str
 ) -> None:
-    _publish(provider, f"kafka:{topic}", b"1", "m1")
+    publish(provider, f"kafka:{topic}", b"1", "m1")
     with listening(provider, f"kafka:{topic}", failures=10**6):
         assert _committed(kafka, topic) == 0
     with listening(provider, f"kafka:{topic}") as listener:
@@ -173,9 +143,9 @@ def test_a_topic_that_is_made_later_does_not_keep_the_others_waiting(
 ) -> None:
     later = f"{topic}-later"
     with listening(provider, f"kafka:{later}", f"kafka:{topic}") as listener:
-        _publish(provider, f"kafka:{topic}", b"1", "m1")
+        publish(provider, f"kafka:{topic}", b"1", "m1")
         assert listener.next().message_id == "m1"
-        _publish(provider, f"kafka:{later}", b"2", "m2")
+        publish(provider, f"kafka:{later}", b"2", "m2")
         assert listener.next().message_id == "m2"
 
 
@@ -183,50 +153,16 @@ def test_a_message_of_a_process_that_was_killed_before_it_committed_acts_once(
     podium: Podium, provider: KafkaProvider, kafka: LocalProcess, topic: str
 ) -> None:
     podium.put_event_handler(handler(f"kafka:{topic}"))
-    _publish(provider, f"kafka:{topic}?key=a", b'{"order": "7"}', "m1")
+    publish(provider, f"kafka:{topic}?key=a", b'{"order": "7"}', "m1")
 
     dies_at(podium, "app.events.kafka", "Consumer", "commit")
     assert _committed(kafka, topic) == 0
     with serving(podium):
-        _publish(provider, f"kafka:{topic}?key=a", b'{"order": "8"}', "m2")
+        publish(provider, f"kafka:{topic}?key=a", b'{"order": "8"}', "m2")
         wait_for(lambda: _committed(kafka, topic) == 2)
         wait_for(lambda: len(podium.executions(correlation_id="8")) == 1)
 
     assert len(podium.executions(correlation_id="7")) == 1
-
-
-def test_messages_that_come_after_a_restart_of_the_broker_are_received(
-    podium: Podium, provider: KafkaProvider, kafka: LocalProcess, topic: str
-) -> None:
-    podium.put_event_handler(handler(f"kafka:{topic}"))
-    with serving(podium):
-        _publish(provider, f"kafka:{topic}", b'{"order": "7"}', "m1")
-        wait_for(lambda: len(podium.executions(correlation_id="7")) == 1)
-        kafka.restart()
-        wait_for_kafka(kafka)
-        _publish(provider, f"kafka:{topic}", b'{"order": "8"}', "m2")
-        wait_for(lambda: len(podium.executions(correlation_id="8")) == 1)
-
-    assert len(podium.executions()) == 2
-
-
-def test_what_is_no_json_is_kept_and_shown(podium: Podium, kafka: LocalProcess, topic: str) -> None:
-    podium.put_event_handler(handler(f"kafka:{topic}"))
-    with serving(podium):
-        _foreign(kafka, topic, b"{order: 7")
-        _foreign(kafka, topic, b"\xff\xfe")
-        wait_for(lambda: _committed(kafka, topic) == 2)
-
-    with podium.engine.store.engine.connect() as connection:
-        found = connection.exec_driver_sql("SELECT payload FROM event_message ORDER BY message_id").all()
-    assert [row[0] for row in found] == ['"{order: 7"', "null"]
-
-
-def test_what_was_announced_reaches_its_topic(podium: Podium, provider: KafkaProvider, topic: str) -> None:
-    with listening(provider, f"kafka:{topic}") as listener, serving(podium):
-        podium.engine.store.transact(lambda s: announce(s, f"kafka:{topic}", {"status": "DONE"}, now_ms()))
-        assert json.loads(listener.next().body) == {"status": "DONE"}
-        wait_for(lambda: podium.event_outbox() == [])
 
 
 def test_what_can_not_be_sent_is_said_without_the_password(

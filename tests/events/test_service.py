@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,29 +16,13 @@ from app.events.service import EventService
 from app.operations import events as operations
 from app.runtime.clock import now_ms
 from app.runtime.events import announce
-from app.store import inbox, migrations
-from config.database import create_engine
-from config.settings import Settings
+from app.store import inbox
 from tests.events.listening import listening
 from tests.events.serving import serving, wait_for
-from workflows.builder import wait, workflow
 from workflows.events import EventName
 
 PATIENCE_SECONDS = 30.0
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def podium(valkey: embedded.Server, database_url: str, tmp_path: Path) -> Iterator[Podium]:
-    engine = create_engine(database_url)
-    migrations.upgrade(engine)
-    engine.dispose()
-    settings = Settings(
-        state_dir=tmp_path, broker_url=valkey.celery_url(), database_url=database_url, tick_seconds=0.02
-    )
-    with Podium(settings) as made:
-        made.register({"workflows": [workflow("kept")(wait(ref="open")).to_json()]})
-        yield made
 
 
 @pytest.fixture

@@ -159,6 +159,11 @@ class Harness:
             work_on(self.engine, hand, message, message.header)
         self.wire.ended(message)
 
+    def deliver_all(self) -> None:
+        """Hand over all messages in their order, to one worker; the clock stands still, and nothing is swept."""
+        while self.wire.queue:
+            self.deliver(self.wire.take(0), self.alive[0])
+
     def advance(self, milliseconds: int) -> None:
         """Let time pass, then run the sweeper; workers that live give their signs of life meanwhile."""
         self.now += milliseconds

@@ -9,7 +9,7 @@ import pytest
 from app.operations import control, outside
 from app.operations.outside import ResultStatus, TaskResult
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import deliver_all, statuses
+from tests.runtime.test_control import statuses
 from workflows.builder import Part, fork, simple, wait, workflow
 
 ALERT = {"timeoutSeconds": 10, "responseTimeoutSeconds": 10, "timeoutPolicy": "ALERT_ONLY"}
@@ -22,7 +22,7 @@ def begun(harness: Harness, *parts: Part, policy: dict[str, Any]) -> str:
             task["taskDefinition"] = {"name": task["name"], **policy}
     harness.register({"workflows": [document]})
     execution_id = harness.start("flow")
-    deliver_all(harness)
+    harness.deliver_all()
     return execution_id
 
 

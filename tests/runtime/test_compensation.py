@@ -177,8 +177,7 @@ def test_however_an_execution_ends_unsuccessfully_it_is_undone(harness: Harness,
     limits = {"timeout_seconds": 60, "timeout_policy": WorkflowTimeoutPolicy.TIME_OUT_WF}
     register(harness, workflow("order", done("a"), stop, **(limits if how == "timed out" else {})))
     execution_id = harness.start("order")
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
+    harness.deliver_all()
     if how == "terminated":
         terminate(harness.engine, execution_id, "changed my mind")
     harness.drain()
@@ -239,8 +238,7 @@ class TestSubWorkflows:
         child = workflow("child", done("x"), wait(ref="w"))
         register(harness, workflow("order", done("a"), sub_workflow("child")), child)
         execution_id = harness.start("order")
-        while harness.wire.queue:
-            harness.deliver(harness.wire.take(0), harness.alive[0])
+        harness.deliver_all()
         terminate(harness.engine, execution_id, "enough")
         harness.drain()
 
@@ -256,8 +254,7 @@ class TestSubWorkflows:
         run_until_left_to_people(harness)
         child_id = latest(harness, execution_id, "child").sub_workflow_id or ""
         terminate(harness.engine, execution_id, "enough")
-        while harness.wire.queue:
-            harness.deliver(harness.wire.take(0), harness.alive[0])
+        harness.deliver_all()
         assert undone(harness, execution_id) == []
 
         complete_task(harness.engine, compensation(harness, child_id).id, "undo_x", {})
@@ -269,8 +266,7 @@ class TestSubWorkflows:
 
 def run_until_left_to_people(harness: Harness) -> TaskRow:
     for _ in range(100):
-        while harness.wire.queue:
-            harness.deliver(harness.wire.take(0), harness.alive[0])
+        harness.deliver_all()
         found = [row for row in harness.live() if row.type == "HUMAN"]
         if found:
             return found[0]

@@ -44,11 +44,6 @@ def work(ref: str, **given: Any) -> Part:
     return simple("work", ref=ref, input=given)
 
 
-def deliver_all(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
-
-
 def statuses(harness: Harness, execution_id: str) -> dict[str, str]:
     """The status of each task's latest attempt, by its reference and iterations."""
     return {name(row): row.status for row in sorted(harness.rows(execution_id), key=lambda r: r.attempt)}
@@ -94,7 +89,7 @@ def test_while_an_execution_is_paused_nothing_new_begins(harness: Harness) -> No
 
     control.pause(harness.engine, execution_id)
     harness.advance(60_000)
-    deliver_all(harness)
+    harness.deliver_all()
 
     assert (status(harness, execution_id), statuses(harness, execution_id)) == (PAUSED, {"a": SCHEDULED})
     assert calls(harness) == []
@@ -106,11 +101,11 @@ def test_what_ran_when_it_was_paused_ends_and_a_resume_goes_on_behind_it(harness
         control.pause(harness.engine, execution_id) if call.attempt.ref == "a" else None
     )
 
-    deliver_all(harness)
+    harness.deliver_all()
     harness.advance(60_000)
     paused = statuses(harness, execution_id)
     control.resume(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     assert paused == {"a": COMPLETED}
     assert status(harness, execution_id) == COMPLETED
@@ -120,10 +115,10 @@ def test_what_ran_when_it_was_paused_ends_and_a_resume_goes_on_behind_it(harness
 def test_a_resume_sends_what_nobody_was_allowed_to_begin(harness: Harness) -> None:
     execution_id = begun(harness, fork([work("a")], [work("b")], ref="f", join="j"), work("z"))
     control.pause(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     control.resume(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     assert status(harness, execution_id) == COMPLETED
     assert sorted(calls(harness)) == ["a", "b", "z"]
@@ -137,7 +132,7 @@ def test_a_failure_while_it_is_paused_has_its_consequences_when_it_is_resumed(
     harness.on_call = lambda call: (
         control.pause(harness.engine, execution_id) if call.attempt.attempt == 0 else None
     )
-    deliver_all(harness)
+    harness.deliver_all()
     paused = (status(harness, execution_id), attempts(harness, execution_id, "a"))
     harness.on_call = None
 
@@ -169,9 +164,9 @@ def test_wherever_it_is_paused_and_resumed_every_task_runs_once(store: Store, sh
                 control.pause(harness.engine, execution_id)
 
         harness.on_call = pause
-        deliver_all(harness)
+        harness.deliver_all()
         harness.advance(10_000)
-        deliver_all(harness)
+        harness.deliver_all()
         assert status(harness, execution_id) == PAUSED
         control.resume(harness.engine, execution_id)
         harness.drain()
@@ -210,10 +205,10 @@ def test_timeouts_stand_still_while_it_is_paused(harness: Harness) -> None:
 
 def test_a_retry_that_waits_for_its_time_still_does_after_a_resume(harness: Harness) -> None:
     execution_id = begun(harness, simple("later", ref="a"))
-    deliver_all(harness)
+    harness.deliver_all()
     control.pause(harness.engine, execution_id)
     control.resume(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     assert attempts(harness, execution_id, "a") == [FAILED, SCHEDULED]
 
@@ -259,9 +254,9 @@ def test_a_retry_has_cancelled_branches_joins_and_loops_go_on(store: Store, shap
     succeed(harness, "broken")
 
     control.retry(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
     complete_task(harness.engine, execution_id, "w")
-    deliver_all(harness)
+    harness.deliver_all()
     complete_task(harness.engine, execution_id, "w")
     harness.drain()
 
@@ -322,7 +317,7 @@ def test_a_retry_of_a_sub_workflow_repairs_all_above_it(harness: Harness) -> Non
 
     control.retry(harness.engine, leaf, actor="ann")
     harness.advance(1)
-    deliver_all(harness)
+    harness.deliver_all()
     complete_task(harness.engine, middle, "w")
     harness.drain()
 
@@ -349,7 +344,7 @@ def test_what_completed_or_runs_or_was_ended_by_its_own_terminate_task_is_not_re
 def test_what_is_undone_is_not_retried_and_is_restarted_when_that_has_ended(harness: Harness) -> None:
     a = simple("work", ref="a", compensation=[wait(ref="undo_a")])
     execution_id = begun(harness, a, simple("broken", ref="b"))
-    deliver_all(harness)
+    harness.deliver_all()
     (undoing,) = [e for e in harness.executions() if e.compensates == execution_id]
     with pytest.raises(WrongState, match=f"is undone by {undoing.id}: restart it"):
         control.retry(harness.engine, execution_id)

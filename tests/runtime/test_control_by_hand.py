@@ -30,11 +30,6 @@ def begun(harness: Harness, *parts: Part) -> str:
     return harness.start("flow")
 
 
-def deliver_all(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
-
-
 def work(ref: str, **given: str) -> Part:
     return simple("work", ref=ref, input=given)
 
@@ -42,13 +37,13 @@ def work(ref: str, **given: str) -> Part:
 def test_a_task_that_is_tried_again_in_a_loop_reads_the_same_element(harness: Harness) -> None:
     inside = wait(ref="inside"), work("reader", item="${each.output.loopItem}", n="${each.output.iteration}")
     execution = begun(harness, for_each(["p", "q"], *inside, ref="each"))
-    deliver_all(harness)
+    harness.deliver_all()
     complete_task(harness.engine, execution, "inside")
-    deliver_all(harness)
+    harness.deliver_all()
     control.terminate(harness.engine, execution)
 
     control.retry(harness.engine, execution)
-    deliver_all(harness)
+    harness.deliver_all()
     complete_task(harness.engine, execution, "inside")
     harness.drain()
 
@@ -62,7 +57,7 @@ def test_what_is_behind_a_task_that_was_passed_over_does_not_begin_before_its_tu
 
     control.pause(harness.engine, execution)
     control.resume(harness.engine, execution)
-    deliver_all(harness)
+    harness.deliver_all()
     assert [row.ref for row in harness.rows(execution)] == ["first", "passed"]
 
     complete_task(harness.engine, execution, "first")
@@ -95,7 +90,7 @@ def test_a_task_that_was_passed_over_in_its_turn_is_rerun(harness: Harness) -> N
 def test_what_ends_with_others_is_not_ended_by_hand(harness: Harness, ref: str) -> None:
     loop = do_while("false", wait(ref="inside"), ref="loop")
     execution = begun(harness, fork([loop], [wait(ref="other")], ref="beside", join="both"))
-    deliver_all(harness)
+    harness.deliver_all()
     (row,) = [row for row in harness.rows(execution) if row.ref == ref]
 
     with pytest.raises(WrongState, match=r"ends with the tasks inside of it|has ended"):

@@ -71,8 +71,7 @@ def test_workers_get_what_is_masked(harness: Harness) -> None:
     worker = Worker(harness)
     part = simple("work", ref="a", input={"card": "${workflow.input.customer.card}"})
     begun(harness, part, simple("elsewhere", ref="b", input={"card": "${workflow.input.customer.card}"}))
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
+    harness.deliver_all()
 
     (task,) = outside.hand_out(harness.engine, "elsewhere", "w")
 

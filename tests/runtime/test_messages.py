@@ -28,18 +28,13 @@ def start(harness: Harness, *parts: Part, name: str = "flow", task_defs: Any = (
     documents = {"workflows": [workflow(name)(*parts).to_json()], "taskDefs": [*TASK_DEFS, *task_defs]}
     harness.register(documents)
     execution_id = harness.start(name)
-    deliver(harness)
+    harness.deliver_all()
     return execution_id
-
-
-def deliver(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
 
 
 def send(harness: Harness, execution_id: str, *payloads: Any) -> list[str]:
     sent = [send_message(harness.engine, execution_id, payload) for payload in payloads]
-    deliver(harness)
+    harness.deliver_all()
     return sent
 
 
@@ -78,7 +73,7 @@ def test_messages_that_came_before_are_taken_in_their_order_and_once(harness: Ha
     send(harness, execution_id, {"n": 1}, {"n": 2}, {"n": 3})
 
     complete_task(harness.engine, execution_id, "w")
-    deliver(harness)
+    harness.deliver_all()
 
     assert status(harness, execution_id) == WorkflowStatus.COMPLETED
     assert taken(harness, execution_id, "a") == [{"n": 1}, {"n": 2}]

@@ -33,14 +33,9 @@ def _started(harness: Harness, definition: WorkflowDef) -> str:
     return harness.start(definition.name)
 
 
-def _deliver(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
-
-
 def test_an_outline_has_every_attempt_and_the_graph_every_task(harness: Harness) -> None:
     found = _started(harness, workflow("w")(simple("flaky", ref="a"), wait(duration="1 hour", ref="b")))
-    _deliver(harness)
+    harness.deliver_all()
 
     shown = outline.get_outline(harness.engine, found)
     graph = outline.get_graph(harness.engine, shown.program)
@@ -57,7 +52,7 @@ def test_an_outline_has_every_attempt_and_the_graph_every_task(harness: Harness)
 
 def test_a_later_look_returns_what_has_changed(harness: Harness) -> None:
     found = _started(harness, workflow("w")(simple("work", ref="a"), wait(duration="1 hour", ref="b")))
-    _deliver(harness)
+    harness.deliver_all()
     first = outline.get_outline(harness.engine, found)
     harness.now += 60_000
 

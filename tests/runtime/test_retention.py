@@ -86,7 +86,7 @@ def test_what_runs_is_not_removed_and_neither_is_a_part_of_it(harness: Harness) 
     register(harness, "inner", work("x"))
     register(harness, "flow", sub_workflow("inner", ref="sub"), wait(ref="hold"))
     execution_id = harness.start("flow", None)
-    _deliver_all(harness)
+    harness.deliver_all()
     (child,) = ids(harness) - {execution_id}
 
     with pytest.raises(WrongState, match="terminate it first"):
@@ -95,11 +95,6 @@ def test_what_runs_is_not_removed_and_neither_is_a_part_of_it(harness: Harness) 
         retention.remove(harness.engine, child)
 
     assert ids(harness) == {execution_id, child}
-
-
-def _deliver_all(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
 
 
 def test_the_key_of_a_removed_execution_is_free_again(harness: Harness) -> None:
@@ -282,7 +277,7 @@ def test_many_are_not_too_many_and_not_none(harness: Harness) -> None:
 def test_the_history_tells_every_transition_with_who_made_it(harness: Harness) -> None:
     register(harness, "flow", simple("flaky", ref="a"), wait(ref="hold"))
     execution_id = harness.start("flow", None)
-    _deliver_all(harness)
+    harness.deliver_all()
     harness.now += 1000
     control.pause(harness.engine, execution_id, actor="ann", reason="lunch")
     harness.now += 1000

@@ -26,11 +26,6 @@ def start(harness: Harness, *parts: Part, given: Json = None, **more: list[Part]
     return harness.start("main", given)
 
 
-def deliver_all(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
-
-
 def row(harness: Harness, execution_id: str, ref: str) -> TaskRow:
     return next(found for found in reversed(harness.rows(execution_id)) if found.ref == ref)
 
@@ -104,7 +99,7 @@ class TestEvent:
             task("EVENT", "tell", sink="conductor:paid", input={"order": "${workflow.input.order}"}),
             given={"order": 42},
         )
-        deliver_all(harness)
+        harness.deliver_all()
 
         (message,) = harness.store.read(lambda s: _inbox(s))
         payload = orjson.loads(message[1])
@@ -120,7 +115,7 @@ class TestEvent:
 
     def test_conductor_alone_is_named_after_the_task(self, harness: Harness) -> None:
         start(harness, task("EVENT", "tell", sink="conductor"))
-        deliver_all(harness)
+        harness.deliver_all()
 
         assert [event for event, _ in harness.store.read(lambda s: _inbox(s))] == ["conductor:main:tell"]
 
@@ -128,14 +123,14 @@ class TestEvent:
         execution = start(
             harness, task("EVENT", "tell", sink="${workflow.input.sink}"), given={"sink": "pigeon:post"}
         )
-        deliver_all(harness)
+        harness.deliver_all()
 
         assert "pigeon" in (row(harness, execution, "tell").reason or "")
         assert harness.execution(execution).status == WorkflowStatus.FAILED
 
     def test_with_async_complete_it_waits_once_the_event_has_left(self, harness: Harness) -> None:
         execution = start(harness, task("EVENT", "tell", sink="conductor:paid", async_complete=True))
-        deliver_all(harness)
+        harness.deliver_all()
 
         assert row(harness, execution, "tell").status == TaskStatus.IN_PROGRESS
         complete_task(harness.engine, execution, "tell", {"answer": 1})
@@ -153,7 +148,7 @@ def _inbox(session: Any) -> list[Any]:
 
 def test_a_person_completes_a_human_task_with_what_they_say(harness: Harness) -> None:
     execution = start(harness, task("HUMAN", "review", input={"order": 42}), simple("work", ref="after"))
-    deliver_all(harness)
+    harness.deliver_all()
     waits = row(harness, execution, "review")
 
     complete_task(harness.engine, execution, "review", {"approved": True}, actor="ann")
@@ -193,7 +188,7 @@ def test_an_exclusive_join_takes_the_output_of_the_case_that_ran(
 
 def test_a_worker_task_with_async_complete_waits_after_its_work(harness: Harness) -> None:
     execution = start(harness, simple("work", ref="asked", async_complete=True), simple("work", ref="after"))
-    deliver_all(harness)
+    harness.deliver_all()
     waits = row(harness, execution, "asked")
 
     complete_task(harness.engine, execution, "asked", {"answer": 42})

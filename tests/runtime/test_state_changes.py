@@ -90,8 +90,7 @@ def test_each_attempt_that_fails_tells(harness: Harness) -> None:
 
 def test_what_is_cancelled_tells(harness: Harness) -> None:
     execution_id = start(harness, wait(ref="w", on_state_change={"onCancelled": AT_ALL[ALL]}))
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
+    harness.deliver_all()
     control.terminate(harness.engine, execution_id)
 
     assert harness.execution(execution_id).status == WorkflowStatus.TERMINATED

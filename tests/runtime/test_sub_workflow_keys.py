@@ -35,14 +35,9 @@ def register(harness: Harness, *definitions: WorkflowDef, tasks: Any = ()) -> No
     harness.register({"workflows": [d.to_json() for d in definitions], "taskDefs": list(tasks)})
 
 
-def deliver_all(harness: Harness) -> None:
-    while harness.wire.queue:
-        harness.deliver(harness.wire.take(0), harness.alive[0])
-
-
 def begin(harness: Harness, name: str = "parent", key: Any = "k") -> str:
     execution_id = harness.start(name, {"key": key})
-    deliver_all(harness)
+    harness.deliver_all()
     return execution_id
 
 

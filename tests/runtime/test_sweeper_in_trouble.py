@@ -9,7 +9,6 @@ import pytest
 
 from app.runtime import ending, recovery
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import deliver_all
 from workflows.builder import simple, wait, workflow
 from workflows.model import WorkflowTimeoutPolicy
 
@@ -37,7 +36,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
 def waits(harness: Harness, count: int) -> list[str]:
     harness.register(workflow("flow")(wait(duration="10 seconds")).to_json())
     ids = [harness.start("flow") for _ in range(count)]
-    deliver_all(harness)
+    harness.deliver_all()
     return ids
 
 
@@ -79,7 +78,7 @@ def test_an_execution_that_can_not_be_timed_out_does_not_keep_others_from_it(
     policy = WorkflowTimeoutPolicy.TIME_OUT_WF
     harness.register(workflow("flow", timeout_seconds=10, timeout_policy=policy)(wait()).to_json())
     ids = [harness.start("flow") for _ in range(3)]
-    deliver_all(harness)
+    harness.deliver_all()
     real, tried = ending.timed_out, []
 
     def failing(settlement: Any, execution: Any, *args: Any) -> None:
@@ -119,6 +118,6 @@ def test_a_claim_of_a_dead_worker_that_can_not_be_given_up_does_not_keep_the_oth
     trouble("lost", ids[0])
     for _ in range(40):
         harness.advance(1_000)
-        deliver_all(harness)
+        harness.deliver_all()
 
     assert [harness.execution(id_).status for id_ in ids] == ["RUNNING", "COMPLETED", "COMPLETED"]

@@ -8,7 +8,7 @@ import pytest
 
 from app.operations import control
 from tests.runtime.harness import Harness
-from tests.runtime.test_control import deliver_all, statuses
+from tests.runtime.test_control import statuses
 from workflows.builder import Part, do_while, fork, simple, sub_workflow, workflow
 
 LATE = {"timeoutSeconds": 10, "responseTimeoutSeconds": 10, "timeoutPolicy": "RETRY"}
@@ -31,7 +31,7 @@ def begun(harness: Harness, *parts: Part, **fields: Any) -> str:
             task |= {**fields, "taskDefinition": {"name": task["name"], **LATE}}
     harness.register({"workflows": [document]})
     execution_id = harness.start("flow")
-    deliver_all(harness)
+    harness.deliver_all()
     return execution_id
 
 
@@ -43,7 +43,7 @@ def test_what_a_join_waited_for_in_vain_is_cancelled_and_the_flow_goes_on(
     execution_id = begun(harness, *parts, **fields)
 
     harness.advance(11_000)
-    deliver_all(harness)
+    harness.deliver_all()
 
     found = statuses(harness, execution_id)
     ended = "COMPLETED_WITH_ERRORS" if "optional" in fields else "TIMED_OUT"
@@ -64,7 +64,7 @@ def test_the_body_of_a_loop_that_took_too_long_is_cancelled(
     execution_id = begun(harness, do_while("true", *body, ref="loop"), elsewhere("after"), **fields)
 
     harness.advance(11_000)
-    deliver_all(harness)
+    harness.deliver_all()
 
     found = statuses(harness, execution_id)
     assert {name: found[name] for name in ("left__1", "right__1", "fork_join__1")} == {
@@ -100,7 +100,7 @@ def test_a_worker_that_comes_back_later_changes_nothing(harness: Harness) -> Non
         harness.advance(11_000)
 
     harness.on_call = late
-    deliver_all(harness)
+    harness.deliver_all()
 
     found = statuses(harness, execution_id)
     assert found == {"loop": "COMPLETED_WITH_ERRORS", "inner__1": "CANCELED", "after": "SCHEDULED"}
@@ -111,11 +111,11 @@ def test_what_was_cancelled_with_a_join_is_not_tried_again_with_what_failed_late
     parts = fork([work("quick")], [elsewhere("slow")]), simple("fatal", ref="after")
     execution_id = begun(harness, *parts, optional=True)
     harness.advance(11_000)
-    deliver_all(harness)
+    harness.deliver_all()
     assert harness.execution(execution_id).status == "FAILED"
 
     control.retry(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     refs = [(row.ref, row.status) for row in harness.rows(execution_id)]
     assert refs.count(("slow", "CANCELED")) == 1
@@ -131,7 +131,7 @@ def test_a_pause_afterwards_finds_nothing_that_has_failed(harness: Harness, fiel
 
     control.pause(harness.engine, execution_id)
     control.resume(harness.engine, execution_id)
-    deliver_all(harness)
+    harness.deliver_all()
 
     found = statuses(harness, execution_id)
     assert (found["slow"], found["after"]) == ("CANCELED", "SCHEDULED")
