@@ -18,6 +18,11 @@ PodiumError
     ├── EventNotFound             no such message, event execution or event to be sent
     ├── TaskIdNotFound            no task has this id
     ├── KeyNotFound               no API key has this id
+    ├── FileNotFound              no such file, or no upload of it in parts
+    ├── FilesNotKept              files of executions are kept nowhere here
+    ├── FileTooLarge              its content is larger than it may be
+    ├── AccessForbidden           the execution, or the address, is none that may use the file
+    ├── WrongTransfer             the address is good for a download and not an upload, or the other way round
     ├── InvalidInput              an argument is of no use
     ├── DefinitionConflict        this name and version is registered with another content
     ├── SchemaInUse               definitions name the schema
@@ -259,6 +264,42 @@ class PayloadUnavailable(StoreError):
 
 class PayloadNotFound(PayloadUnavailable):
     """It is not where it should be."""
+
+
+class FileNotFound(OperationError):
+    """No file has this id, or no upload of it in parts goes on under this one."""
+
+    def __init__(self, file_id: str, upload_id: str | None = None) -> None:
+        self.file_id, self.upload_id = file_id, upload_id
+        upload = f" whose upload in parts {upload_id!r} goes on" if upload_id else ""
+        super().__init__(f"no file{upload} has the id {file_id!r}; it goes with its execution")
+
+
+class FilesNotKept(OperationError):
+    """There is no store for files."""
+
+    def __init__(self) -> None:
+        super().__init__("files of executions are not kept here: set PODIUM_PAYLOAD_STORE_URL")
+
+
+class FileTooLarge(OperationError):
+    """The content of a file is larger than it may be; nothing of it was kept."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the file is larger than {limit:,} bytes: raise PODIUM_FILE_LIMIT_BYTES")
+
+
+class AccessForbidden(OperationError):
+    """The execution is not of the file's family, or the address was not signed here, or is over."""
+
+
+class WrongTransfer(OperationError):
+    """An address to download a file is used to upload it, or the other way round."""
+
+    def __init__(self, transfer: str) -> None:
+        self.transfer = transfer
+        super().__init__(f"this address is good for one {transfer} and nothing else")
 
 
 class TooManyMessages(OperationError):

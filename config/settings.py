@@ -106,6 +106,11 @@ _PAYLOAD_STORE = _about(
 _PAYLOAD_INLINE = _about(
     _whole, "Largest input or output that stays in its row, where there is such a store.", 0
 )
+_PAYLOAD_CLIENTS = _about(
+    _seconds, "Age at which payloads that clients brought are deleted there by beat.", 60
+)
+_FILE_LIMIT = _about(_whole, "Largest file of an execution; files are kept where such a store is.", 1)
+_FILE_URL = _about(_seconds, "How long an address to upload or download a file is good for.", 1)
 _SEGMENT = _about(_whole, "Most steps in one chain that is sent to the broker.", 1)
 _IN_PLACE = _about(_seconds, "How long one message may go on with next steps.", 0)
 _FAN = _about(_whole, "Messages that a fork of many branches starts with.", 1)
@@ -135,6 +140,10 @@ _TASK_STATUS_SINK = _about(_text, "Where the end of each task is told; not given
 _WEBHOOK_SECRET = _about(_text, "Key of the signatures of webhooks; at least 16 characters.")
 _API_PORT = _about(_whole, "Port of the REST API.", 1)
 _API_ADDRESS = _about(_text, "Address that the REST API listens on; another than loopback needs API keys.")
+_API_URL = _about(
+    _text,
+    "Address at which clients reach the API, for those that it hands out: https://host. Not set: as they called it.",
+)
 _API_THREADS = _about(_whole, "Calls that one API process works on at a time.", 1)
 _API_TOKEN = _about(_seconds, "How long a token of the REST API is good for.", 1)
 _TRACES_URL = _about(
@@ -186,6 +195,9 @@ class Settings:
     event_retention_seconds: float = field(default=7 * 86400.0, metadata=_EVENT_KEEP)
     payload_store_url: str | None = field(default=None, metadata=_PAYLOAD_STORE)
     payload_inline_bytes: int = field(default=65536, metadata=_PAYLOAD_INLINE)
+    payload_clients_seconds: float = field(default=7 * 86400.0, metadata=_PAYLOAD_CLIENTS)
+    file_limit_bytes: int = field(default=100 * 1024**2, metadata=_FILE_LIMIT)
+    file_url_seconds: float = field(default=60.0, metadata=_FILE_URL)
     message_limit: int = field(default=1000, metadata=_MESSAGES)
     retention_seconds: float | None = field(default=None, metadata=_RETENTION)
     retention_archive: bool = field(default=False, metadata=_RETENTION_ARCHIVE)
@@ -195,6 +207,7 @@ class Settings:
     webhook_secret: str | None = field(default=None, metadata=_WEBHOOK_SECRET)
     api_port: int = field(default=8080, metadata=_API_PORT)
     api_address: str = field(default="127.0.0.1", metadata=_API_ADDRESS)
+    api_url: str | None = field(default=None, metadata=_API_URL)
     api_threads: int = field(default=16, metadata=_API_THREADS)
     api_token_seconds: float = field(default=3600.0, metadata=_API_TOKEN)
     traces_url: str | None = field(default=None, metadata=_TRACES_URL)
@@ -219,6 +232,8 @@ class Settings:
                 yield f"{_variable(name)}={getattr(self, name)} must be at most 65535"
         if self.retention_seconds is not None and self.retention_seconds <= 0:
             yield f"{_variable('retention_seconds')}={self.retention_seconds} must be more than 0"
+        if self.api_url is not None and _scheme(self.api_url) not in ("http", "https"):
+            yield f"{_variable('api_url')}={redact(self.api_url)} must begin with http:// or https://"
         if self.webhook_secret is not None and len(self.webhook_secret) < 16:
             yield f"{_variable('webhook_secret')} must have at least 16 characters"
         if self.lease_seconds < 2 * self.heartbeat_seconds:

@@ -47,6 +47,7 @@ ERRORS = {
     "ExecutionNotFound": NOT_FOUND,
     "KeyNotFound": NOT_FOUND,
     "SecretNotFound": NOT_FOUND,
+    "FileNotFound": NOT_FOUND,
     "TaskNotFound": NOT_FOUND,
     "HandlerNotFound": NOT_FOUND,
     "ScheduleNotFound": NOT_FOUND,

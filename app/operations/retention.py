@@ -12,6 +12,7 @@ import fsspec
 import orjson
 
 from app.errors import ExecutionNotFound, InvalidInput, WrongState
+from app.operations import payloads
 from app.operations.audit import locked_row, recorded
 from app.operations.conductor import Document, workflow_document
 from app.runtime.clock import new_id
@@ -36,6 +37,8 @@ class Pruned:
     """How many were removed, sub-workflows among them; with `dry_run`: would be, without those below them."""
     files: list[str] = field(default_factory=list)
     """URLs of archive files, if they were archived."""
+    payloads: int = 0
+    """How many that clients had brought were deleted; with `dry_run`: would be."""
 
 
 def remove(
@@ -100,14 +103,35 @@ def prune(
 ) -> Pruned:
     """Remove executions that ended more than `older_than` seconds ago, in batches of one short transaction each.
 
-    Sub-workflows go with the execution that they are a part of, and only then.
+    Sub-workflows go with the execution that they are a part of, and only then. Unless it is of one definition alone,
+    payloads that clients brought go as well, once they are as old as the settings say.
     statuses: of these alone; name: of this definition alone; limit: so many at most, without those below them.
     archive: each batch is written into a file of the archive first. dry_run: only count.
 
     Raises:
         InvalidInput: `older_than` is negative, a status is none in which an execution has ended, or the archive can't
             be written.
+        PayloadUnavailable: the store of payloads can't be read.
     """
+    done = _prune(engine, older_than, statuses, name, archive, dry_run, limit, actor)
+    if name is None:
+        outdated = payloads.outdated(engine)
+        done.payloads = len(outdated)
+        if not dry_run:
+            payloads.delete(engine, outdated)
+    return done
+
+
+def _prune(
+    engine: Engine,
+    older_than: float,
+    statuses: Sequence[str],
+    name: str | None,
+    archive: bool,
+    dry_run: bool,
+    limit: int | None,
+    actor: str | None,
+) -> Pruned:
     if older_than < 0:
         raise InvalidInput("older_than must not be negative")
     for status in statuses:
@@ -213,13 +237,15 @@ def _document(engine: Engine, row: WorkflowRow) -> Document:
 
 
 class Keeper:
-    """Prunes by the settings, and forgets outputs that were kept long enough, a batch at a time: what beat does beside
-    everything else."""
+    """Prunes by the settings, and forgets outputs and clients' payloads that were kept long enough, a batch at a time:
+    what beat does beside everything else."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._next = 0
         self._forget_at = 0
+        self._outdated: list[str] = []
+        self._list_at = 0
 
     def tick(self) -> bool:
         """Remove one batch if it is time; True: there may be more at once."""
@@ -227,14 +253,23 @@ class Keeper:
         if now >= self._forget_at:
             more = self._engine.store.transact(lambda s: cache.forget(s, now)) == cache.FORGET_BATCH
             self._forget_at = now if more else now + _PAUSE_MS
+        if not self._outdated and now >= self._list_at:
+            # A store that does not answer is tried again after the pause.
+            self._list_at = now + _LIST_MS
+            self._outdated = payloads.outdated(self._engine)
+        payloads.delete(self._engine, self._outdated[:BATCH])
+        del self._outdated[:BATCH]
         if settings.retention_seconds is None or now < self._next:
             return False
         # An archive that can't be written is tried again after the pause, not at once.
         self._next = now + _PAUSE_MS
-        done = prune(
+        done = _prune(
             self._engine,
             settings.retention_seconds,
+            statuses=ENDED,
+            name=None,
             archive=settings.retention_archive,
+            dry_run=False,
             limit=BATCH,
             actor="retention",
         )
@@ -244,3 +279,5 @@ class Keeper:
 
 
 _PAUSE_MS = 60_000
+_LIST_MS = 600_000
+"""So often the folder of what clients brought is listed."""

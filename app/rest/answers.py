@@ -9,6 +9,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from app.operations.files import UploadStatus
 from app.operations.waiting import ReturnStrategy
 from app.rest.replies import Json, Text
 from workflows.status import TaskStatus, WorkflowStatus
@@ -331,6 +332,68 @@ class Location(Answer):
 
     uri: str
     path: str
+
+
+class FileHandle(Answer):
+    """What is told of a file."""
+
+    file_handle_id: str
+    file_name: str | None
+    content_type: str | None
+    file_size: int
+    """0 before its upload is complete."""
+    content_hash: str | None
+    """SHA-256 in hexadecimal digits, once its upload is complete."""
+    storage_type: str
+    upload_status: UploadStatus
+    workflow_id: str
+    task_id: str | None
+    created_at: Ms
+    updated_at: Ms
+
+
+class FileUpload(Answer):
+    """A file that was announced, and where its content is to be put."""
+
+    file_handle_id: str
+    file_name: str | None
+    content_type: str | None
+    storage_type: str
+    upload_status: UploadStatus
+    created_at: Ms
+    upload_url: str
+    upload_url_expires_at: Ms
+
+
+class FileUploadUrl(Answer):
+    """Where content is to be put."""
+
+    file_handle_id: str
+    upload_url: str
+    expires_at: Ms
+
+
+class FileDownloadUrl(Answer):
+    """Where content is."""
+
+    file_handle_id: str
+    download_url: str
+    expires_at: Ms
+
+
+class FileUploadComplete(Answer):
+    """A file that is uploaded."""
+
+    file_handle_id: str
+    upload_status: UploadStatus
+    content_hash: str | None
+
+
+class MultipartUpload(Answer):
+    """An upload in parts."""
+
+    file_handle_id: str
+    upload_id: str
 
 
 class Health(Answer):

@@ -28,6 +28,7 @@ from app.rest.routes import (
     control,
     event,
     execute,
+    files,
     metadata,
     payloads,
     scheduler,
@@ -51,6 +52,7 @@ logger = logging.getLogger(__name__)
 ROUTERS = (
     admin.routes,
     payloads.routes,
+    files.routes,
     tags.routes,
     metadata.routes,
     search.routes,

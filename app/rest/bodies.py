@@ -111,6 +111,23 @@ class TaskResultBody(Body):
     """Where the worker has put its output, in the place of `outputData`."""
 
 
+class FileUploadRequest(Body):
+    """A file that is going to be uploaded."""
+
+    workflow_id: Annotated[str, Field(min_length=1, max_length=255)]
+    file_name: Annotated[str, Field(max_length=255)] | None = None
+    content_type: Annotated[str, Field(max_length=255)] | None = None
+    task_id: Annotated[str, Field(max_length=255)] | None = None
+
+
+class MultipartCompleteRequest(Body):
+    """The ETags of the parts of a file, in their order."""
+
+    part_etags: Annotated[
+        list[Annotated[str, Field(max_length=255)]], Field(alias="partETags", max_length=10_000)
+    ]
+
+
 class TokenRequest(Body):
     """A key and its secret."""
 

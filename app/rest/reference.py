@@ -23,6 +23,9 @@ by `/api-docs.json` (OpenAPI) and shown by the page `/api-docs`. This page is ma
 """
 
 
+_OTHERS = {"*/*": "bytes"}
+
+
 def rest_page() -> str:
     """The page of all operations, as Markdown."""
     by_tag: dict[str, list[str]] = {}
@@ -45,7 +48,8 @@ def _row(method: str, path: str, operation: dict[str, Any]) -> str:
     given = [_parameter(one) for one in operation.get("parameters", ()) if one["in"] == "query"]
     body = operation.get("requestBody")
     if body is not None:
-        given.append(f"body: {_named(body['content']['application/json']['schema'])}")
+        kind, content = next(iter(body["content"].items()))
+        given.append(f"body: {_named(content['schema']) if kind == 'application/json' else 'bytes'}")
     role = operation["x-podium-role"]
     return f"| {method.upper()} `{path}` | {what} | {', '.join(given)} | {_answer(operation)} | {role} |"
 
@@ -69,7 +73,8 @@ def _answer(operation: dict[str, Any]) -> str:
         if status.startswith("2"):
             content = answer.get("content", {})
             kinds = [
-                _named(c["schema"]) if kind == "application/json" else "text" for kind, c in content.items()
+                _named(c["schema"]) if kind == "application/json" else _OTHERS.get(kind, "text")
+                for kind, c in content.items()
             ]
             found.append(" ".join([status, *kinds]))
     return " or ".join(sorted(found))

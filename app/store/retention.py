@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, dele
 
 from app.store.executions import WorkflowRow, encoded
 from app.store.statements import Among, Statement
-from app.store.tables import audit, idempotency, task, task_log, workflow, workflow_message
+from app.store.tables import audit, file, file_part, idempotency, task, task_log, workflow, workflow_message
 from app.store.unit_of_work import Session
 
 _COLUMNS = [workflow.c[name] for name in WorkflowRow._fields]
@@ -55,6 +55,15 @@ _DELETE_MESSAGES = Statement(
     "delete messages to executions",
     delete(workflow_message).where(Among(workflow_message.c.workflow_id, _IDS)),
 )
+_DELETE_PARTS = Statement(
+    "delete the parts of files of executions",
+    delete(file_part).where(
+        file_part.c.file_id.in_(select(file.c.id).where(Among(file.c.workflow_id, _IDS)))
+    ),
+)
+_DELETE_FILES = Statement(
+    "delete the files of executions", delete(file).where(Among(file.c.workflow_id, _IDS))
+)
 _FREE_KEY = Statement(
     "free an idempotency key that is an execution's",
     delete(idempotency).where(
@@ -85,9 +94,17 @@ def children(session: Session, ids: Sequence[str]) -> list[WorkflowRow]:
 
 
 def delete_executions(session: Session, rows: Sequence[WorkflowRow]) -> None:
-    """Delete these executions: tasks, logs, messages, idempotency keys, and the record of what was done to them."""
+    """Delete these executions: tasks, logs, messages, what is told of their files, idempotency keys, and the record of
+    what was done to them."""
     ids = encoded([row.id for row in rows])
-    for statement in (_DELETE_LOGS, _DELETE_TASKS, _DELETE_AUDIT, _DELETE_MESSAGES):
+    for statement in (
+        _DELETE_LOGS,
+        _DELETE_TASKS,
+        _DELETE_AUDIT,
+        _DELETE_MESSAGES,
+        _DELETE_PARTS,
+        _DELETE_FILES,
+    ):
         session.run(statement, ids=ids)
     for row in rows:
         if row.idempotency_key is not None:

@@ -347,6 +347,48 @@ cached_output = Table(
 # outputs whose time is over
 Index("cached_output_expires_ix", cached_output.c.expires)
 
+# Files of executions: what is told of them; `url` is where the content is, NULL before the first upload.
+file = Table(
+    "file",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False),
+    Column("task_id", Text),
+    Column("name", Text),
+    Column("content_type", Text),
+    # UPLOADING or UPLOADED
+    Column("status", Text, nullable=False),
+    Column("url", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("hash", Text),
+    # The upload in parts that goes on.
+    Column("upload_id", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+# files of an execution, to delete them with it
+Index("file_workflow_id_ix", file.c.workflow_id)
+
+# Parts of the upload that goes on.
+file_part = Table(
+    "file_part",
+    metadata,
+    Column("file_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# What the addresses of files are signed with, by all API processes; few rows.
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
 # Labels of definitions, schedules and secrets; the primary key is also the order of each one's list.
 tag = Table(
     "tag",

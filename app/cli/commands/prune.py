@@ -41,8 +41,8 @@ def command(
 ) -> None:
     """Remove executions that ended long ago, in small batches.
 
-    Sub-workflows go with the execution that they are a part of. Beat does the same when PODIUM_RETENTION_SECONDS is
-    set.
+    Sub-workflows go with the execution that they are a part of. Without --definition payloads that clients brought go
+    as well, PODIUM_PAYLOAD_CLIENTS_SECONDS old. Beat does the same when PODIUM_RETENTION_SECONDS is set.
     """
     options = {"statuses": statuses} if statuses else {}
     with connected() as podium:
@@ -56,8 +56,18 @@ def command(
             **options,
         )
     if as_json:
-        write_json({"executions": done.executions, "files": done.files, "dryRun": dry_run})
+        write_json(
+            {
+                "executions": done.executions,
+                "files": done.files,
+                "payloads": done.payloads,
+                "dryRun": dry_run,
+            }
+        )
         return
-    write(f"{done.executions:,} executions {'would be' if dry_run else 'were'} removed")
+    were = "would be" if dry_run else "were"
+    write(f"{done.executions:,} executions {were} removed")
+    if done.payloads:
+        write(f"{done.payloads:,} payloads that clients brought {were} deleted")
     for file in done.files:
         write(plain(file))

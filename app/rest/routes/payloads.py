@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Body, Query, Request, Response
 
 from app.operations import payloads
+from app.rest.addresses import address
 from app.rest.answers import NOTHING, Location, Object, answers
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere
@@ -27,9 +28,7 @@ def _location(
 ) -> Response:
     """Where a client may write a large payload (PUT), or read the one that a path names (GET)."""
     found = payloads.location(engine, path)
-    return Json(
-        {"uri": f"{str(request.base_url).rstrip('/')}{PREFIX}/external/payload/{found}", "path": found}
-    )
+    return Json({"uri": address(request, f"/external/payload/{found}"), "path": found})
 
 
 for _of in ("workflow", "tasks"):
@@ -46,7 +45,9 @@ def bring(
     return nothing()
 
 
+# The second is where Conductor has them that keeps them in PostgreSQL.
 @routes.get("/external/payload/{folder}/{file}", **answers(Object))
+@routes.get("/external/postgres/{folder}/{file}", **answers(Object))
 def fetch(engine: EngineHere, folder: InPath, file: InPath) -> Response:
     """The payload at a location."""
     return Json(payloads.fetch(engine, f"{folder}/{file}"))

@@ -38,6 +38,9 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_MESSAGE_LIMIT": "7",
         "PODIUM_PAYLOAD_STORE_URL": "s3://bucket/payloads",
         "PODIUM_PAYLOAD_INLINE_BYTES": "100",
+        "PODIUM_PAYLOAD_CLIENTS_SECONDS": "3600",
+        "PODIUM_FILE_LIMIT_BYTES": "1000",
+        "PODIUM_FILE_URL_SECONDS": "10",
         "PODIUM_SEGMENT_LENGTH": "4",
         "PODIUM_IN_PLACE_SECONDS": "0.5",
         "PODIUM_FAN_BATCHES": "2",
@@ -65,6 +68,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "PODIUM_WEBHOOK_SECRET": "0123456789abcdef",
         "PODIUM_API_PORT": "8081",
         "PODIUM_API_ADDRESS": "0.0.0.0",
+        "PODIUM_API_URL": "https://podium.example.com",
         "PODIUM_API_THREADS": "4",
         "PODIUM_API_TOKEN_SECONDS": "60",
         "PODIUM_TRACES_URL": "http://127.0.0.1:4318/v1/traces",
@@ -135,6 +139,7 @@ def test_variables_of_workflows_are_no_settings() -> None:
         ("PODIUM_BROKER_URL", "kafka://h", "no supported broker"),
         ("PODIUM_BROKER_URL", " ", "must not be empty"),
         ("PODIUM_IMPORTS", ",", "module names"),
+        ("PODIUM_API_URL", "podium.example.com", "must begin with http:// or https://"),
     ],
 )
 def test_a_value_of_no_use_is_refused_by_its_variables_name(name: str, value: str, says: str) -> None:

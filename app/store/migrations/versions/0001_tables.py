@@ -244,6 +244,39 @@ def _around() -> None:
     )
     op.create_index("api_token_expires_ix", "api_token", ["expires"])
     op.create_table(
+        "file",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("workflow_id", sa.Text, nullable=False),
+        sa.Column("task_id", sa.Text),
+        sa.Column("name", sa.Text),
+        sa.Column("content_type", sa.Text),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("url", sa.Text),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("hash", sa.Text),
+        sa.Column("upload_id", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="file_pkey"),
+    )
+    op.create_index("file_workflow_id_ix", "file", ["workflow_id"])
+    op.create_table(
+        "file_part",
+        sa.Column("file_id", sa.Text, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("file_id", "number", name="file_part_pkey"),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("secret", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="signing_key_pkey"),
+    )
+    op.create_table(
         "tag",
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
