@@ -46,7 +46,11 @@ def served(sqlite_template: Path, broker: str, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("contract")
     (folder / "podium.db").write_bytes(sqlite_template.read_bytes())
     chosen = Settings(
-        state_dir=folder, database_url=f"sqlite:///{folder}/podium.db", broker_url=broker, tick_seconds=0.05
+        state_dir=folder,
+        database_url=f"sqlite:///{folder}/podium.db",
+        broker_url=broker,
+        tick_seconds=0.05,
+        payload_store_url=str(folder / "payloads"),
     )
     with serving(chosen) as (process, url), Api(url, process) as api:
         api.register(workflow("one", simple("scan")))

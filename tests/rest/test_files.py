@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import http.client
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -414,13 +416,12 @@ def test_a_part_that_comes_again_replaces_the_first(files: Api, owner: str, stor
 
 def test_parts_that_did_not_come_or_are_too_many_make_no_file(files: Api, owner: str, store: Path) -> None:
     file_id = id_of(announce(files, owner))
-    half = b"x" * (LIMIT // 2 + 1)
-    upload, tags = parts(files, owner, file_id, half, half)
+    half = b"x" * (LIMIT // 2)
+    upload, tags = parts(files, owner, file_id, half, half + b"yz")
     at = f"/files/{owner}/{file_id}/multipart/{upload}"
 
     for wrong in ([], tags[:1], tags[::-1], [*tags, tags[0]], ["x", "y"]):
-        expected = 200 if wrong == tags else 413 if wrong == tags[::-1] else 400
-        assert files.post(f"{at}/complete", json={"partETags": wrong}).status_code == expected
+        assert files.post(f"{at}/complete", json={"partETags": wrong}).status_code == 400
     assert files.post(f"{at}/complete", json={"partETags": tags}).status_code == 413
     assert files.get(f"/files/{owner}/{file_id}").json()["uploadStatus"] == "UPLOADING"
     assert len(kept(store)) == 2
@@ -453,30 +454,15 @@ def test_an_upload_in_parts_is_given_up_by_its_end_or_another_one(
 
 def test_what_is_too_large_is_refused_and_nothing_of_it_stays(files: Api, owner: str, store: Path) -> None:
     url = announce(files, owner)["uploadUrl"]
-    sent = itertools.count()
-
-    def endless() -> Iterator[bytes]:
-        for _ in range(20_000):
-            next(sent)
-            yield b"x" * 65_536
 
     announced = httpx.put(url, content=b"x" * (LIMIT + 1))
-    status = _status(lambda: httpx.put(url, content=endless()))
+    unannounced = httpx.put(url, content=(b"x" * 65_536 for _ in range(100)))
 
     assert announced.status_code == 413
     assert "PODIUM_FILE_LIMIT_BYTES" in announced.json()["message"]
-    assert status in (413, None)
-    assert next(sent) < 5_000
+    assert unannounced.status_code == 413
     assert kept(store) == []
     assert httpx.put(url, content=b"x" * LIMIT).status_code == 204
-
-
-def _status(call: Callable[[], httpx.Response]) -> int | None:
-    """None: the connection was closed on who went on sending."""
-    try:
-        return call().status_code
-    except httpx.TransportError:
-        return None
 
 
 def test_a_file_may_be_larger_than_a_json_body(files: Api, owner: str) -> None:
@@ -531,16 +517,16 @@ def test_a_content_type_that_is_none_is_refused(files: Api, owner: str, type_: s
 def test_paths_are_no_ids(files: Api, owner: str, store: Path, id_: str) -> None:
     file_id = uploaded(files, owner)
 
-    # As it is: httpx would take the dots away.
     for path in (
         f"/api/files/{id_}/{file_id}",
         f"/api/files/{owner}/{id_}/upload-url",
         f"/api/files/content/{id_}/{id_}",
     ):
-        with httpx.Client() as client:
-            request = client.build_request("GET", str(files.base_url))
-            request.url = request.url.copy_with(raw_path=path.encode())
-            assert 400 <= client.send(request).status_code < 500
+        # httpx would take the dots away.
+        connection = http.client.HTTPConnection("127.0.0.1", files.base_url.port or 0, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            assert 400 <= connection.getresponse().status < 500
     assert files.post("/files", json={"workflowId": id_}).status_code in (400, 404)
     assert [path.parent.parent.name for path in kept(store)] == [owner]
 

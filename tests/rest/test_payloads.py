@@ -66,6 +66,18 @@ def test_what_was_brought_can_be_fetched(keeping: Api) -> None:
     httpx.put(place["uri"], json=LARGE)
 
     assert httpx.get(place["uri"]).json() == LARGE
+    # Where Conductor has them that keeps them in PostgreSQL.
+    assert keeping.get(f"/external/postgres/{path}").json() == LARGE
+
+
+def test_nothing_is_brought_to_where_an_execution_keeps_its_own(keeping: Api, tmp_path: Path) -> None:
+    execution_id = keeping.start("flow", LARGE)
+    (file, *_) = (tmp_path / "payloads" / execution_id).iterdir()
+
+    for path in (f"{execution_id}/{file.name}", "clients/mine.json", "clients/../x.json"):
+        refused = keeping.put(f"/external/payload/{path}", json={"all": "lost"})
+        assert refused.status_code in (400, 404, 405)
+    assert keeping.execution(execution_id)["input"] == LARGE
 
 
 @pytest.mark.parametrize("path", ["../podium.db", "a/b", "/etc/passwd", "clients/../../x.json", "a/b/c.json"])

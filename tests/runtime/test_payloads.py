@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from app.errors import PayloadUnavailable
-from app.operations import control, outside, retention
+from app.operations import control, outside, payloads, retention
 from app.operations.conductor import get_workflow
 from app.operations.query import list_executions
-from app.runtime.clock import new_id
+from app.runtime.clock import id_before, new_id, now_ms
 from app.runtime.payload import Payloads, load
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
@@ -179,3 +180,68 @@ def test_s3_is_a_store_as_well(harness: Harness, monkeypatch: pytest.MonkeyPatch
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
         server.stop()
+
+
+def brought(harness: Harness, age_days: float) -> str:
+    """The path of what a client brought that long ago."""
+    engine = harness.engine
+    path = f"clients/{id_before(engine.clock() - int(age_days * 86_400_000))}-7000-8000-{secrets.token_hex(6)}.json"
+    payloads.bring(engine, path, {"old": True})
+    return path
+
+
+def test_beat_deletes_what_clients_brought_long_ago(
+    keeping: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    execution_id = run(keeping, "flow", *parts(), inner=INNER)
+    of_executions = set(folder.rglob("*.json"))
+    for _ in range(5):
+        brought(keeping, age_days=8)
+    young = folder / brought(keeping, age_days=6)
+    keeper = retention.Keeper(keeping.engine)
+
+    left = []
+    for _ in range(4):
+        keeper.tick()
+        left.append(len(set(folder.rglob("*.json")) - of_executions))
+
+    assert left == [4, 2, 1, 1]
+    assert young.exists()
+    keeping.now += 2 * 86_400_000
+    keeper.tick()
+    assert set(folder.rglob("*.json")) == of_executions
+    assert keeping.execution(execution_id).status == WorkflowStatus.COMPLETED
+
+
+def test_pruning_deletes_what_clients_brought_unless_it_is_of_one_definition(
+    keeping: Harness, folder: Path
+) -> None:
+    paths = [folder / brought(keeping, age_days=8) for _ in range(3)]
+
+    assert retention.prune(keeping.engine, 0, name="flow").payloads == 0
+    assert retention.prune(keeping.engine, 0, dry_run=True).payloads == 3
+    assert all(path.exists() for path in paths)
+    assert retention.prune(keeping.engine, 0).payloads == 3
+    assert not any(path.exists() for path in paths)
+    assert retention.prune(keeping.engine, 0).payloads == 0
+
+
+def test_a_store_that_does_not_answer_keeps_beat_from_nothing_else(
+    keeping: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = run(keeping, "flow", *parts(), inner=INNER)
+    keeping.engine.settings = dataclasses.replace(keeping.engine.settings, retention_seconds=60)
+    # Ids tell when they were made, by the clock of the machine.
+    keeping.now = now_ms() + 86_400_000
+    monkeypatch.setattr(keeping.engine.payloads, "names", _refusing)
+    keeper = retention.Keeper(keeping.engine)
+
+    with pytest.raises(PayloadUnavailable):
+        keeper.tick()
+    assert keeper.tick()
+    assert execution_id not in {row.id for row in keeping.executions()}
+
+
+def _refusing(_folder: str) -> list[str]:
+    raise PayloadUnavailable("no")

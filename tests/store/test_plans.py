@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store import compensations, executions, limits, logs, search, tasks
+from app.store import compensations, executions, files, limits, logs, search, tasks
 from app.store.statements import Statement
 from app.store.unit_of_work import Store
 
@@ -120,7 +120,7 @@ def test_no_statement_reads_a_whole_table(filled: Store) -> None:
     with filled.engine.connect() as connection:
         plans = {
             statement.name: _plan(connection, statement)
-            for statement in _statements(tasks, executions, logs, compensations)
+            for statement in _statements(tasks, executions, logs, compensations, files)
             if _runs_on(statement, filled.engine)
         }
 
