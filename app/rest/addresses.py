@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from app.rest.index import PREFIX
+from app.rest.route import PREFIX
 
 
 def address(request: Request, path: str) -> str:

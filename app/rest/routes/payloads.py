@@ -12,7 +12,7 @@ from app.rest.answers import NOTHING, Location, Object, answers
 from app.rest.bodies import InPath
 from app.rest.context import EngineHere
 from app.rest.replies import Json, nothing
-from app.rest.route import PREFIX, router
+from app.rest.route import router
 
 routes = router("payloads")
 Where = Annotated[str | None, Query(max_length=200)]
