@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import anyio
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
@@ -66,7 +66,22 @@ def create(engine: EngineHere, request: Request, given: FileUploadRequest) -> Re
     return Json(_some(row, *_ANNOUNCED) | document, 201)
 
 
-async def _signed(
+def _signed(
+    path: tuple[str, str], op: str, exp: str, kid: str, sig: str, upload_id: str = "", part_number: str = ""
+) -> Signed:
+    # What can't be read was not signed here either: there is no key without a name.
+    transfer, key_id = (Transfer(op), kid) if op in list(Transfer) else (Transfer.UPLOAD, "")
+    part = _number(part_number)
+    return Signed(Grant(transfer, *path, _number(exp), upload_id or None, part or None), key_id, sig)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+
+
+@routes.put("/content/{workflow_id}/{file_id}", status_code=204, openapi_extra=ANYBODY | _BYTES, **NOTHING)
+async def bring(
+    engine: EngineHere,
     request: Request,
     workflow_id: InPath,
     file_id: InPath,
@@ -76,24 +91,9 @@ async def _signed(
     sig: _Text = "",
     upload_id: Annotated[str, Query(alias="uploadId", max_length=255)] = "",
     part_number: Annotated[str, Query(alias="partNumber", max_length=10)] = "",
-) -> Signed:
-    # What can't be read was not signed here either: there is no key without a name.
-    transfer, key_id = (Transfer(op), kid) if op in list(Transfer) else (Transfer.UPLOAD, "")
-    part = _number(part_number)
-    grant = Grant(transfer, workflow_id, file_id, _number(exp), upload_id or None, part or None)
-    return Signed(grant, key_id, sig)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
-
-
-SignedHere = Annotated[Signed, Depends(_signed)]
-
-
-@routes.put("/content/{workflow_id}/{file_id}", status_code=204, openapi_extra=ANYBODY | _BYTES, **NOTHING)
-async def bring(engine: EngineHere, request: Request, signed: SignedHere) -> Response:
+) -> Response:
     """Put the content of a file, or a part of it, at the address that was given for it; answers with its ETag."""
+    signed = _signed((workflow_id, file_id), op, exp, kid, sig, upload_id, part_number)
     size = request.headers.get("content-length")
     upload = await run(files.begin_upload, engine, signed, None if size is None else _number(size))
     try:
@@ -122,9 +122,17 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
 
 
 @routes.get("/content/{workflow_id}/{file_id}", openapi_extra=ANYBODY, **_CONTENT)
-def fetch(engine: EngineHere, signed: SignedHere) -> Response:
+def fetch(
+    engine: EngineHere,
+    workflow_id: InPath,
+    file_id: InPath,
+    op: _Text = "",
+    exp: _Text = "",
+    kid: _Text = "",
+    sig: _Text = "",
+) -> Response:
     """The content of a file, at the address that was given for it."""
-    content = files.open_content(engine, signed)
+    content = files.open_content(engine, _signed((workflow_id, file_id), op, exp, kid, sig))
     name = quote(content.row.name or content.row.id, safe="", errors="replace")
     headers = _SAFE | {
         "Content-Type": content_type_of(content.row),
