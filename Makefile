@@ -22,7 +22,8 @@ demo: install ## run ten orders of an example shop, with worker, beat and Flower
 
 test: dev servers ## run all tests; installs what they need
 	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e --ignore tests/browser --ignore tests/chaos
-	$(PY) -m pytest tests/e2e tests/browser tests/chaos
+	$(PY) -m pytest -n 2 --dist loadfile tests/e2e tests/browser
+	$(PY) -m pytest tests/chaos
 
 bench: dev servers ## measure Podium against plain Celery
 	@$(PY) -m bench

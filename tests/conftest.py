@@ -6,11 +6,14 @@ import itertools
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from app import embedded
 from tests.brokers import start_kafka, start_nats
+from tests.e2e.platforms import PLATFORMS
 from tests.localcelery import docker_available
 from tests.localcelery.process import LocalProcess
 from tests.servers import Postgres
@@ -24,6 +27,22 @@ _numbers = itertools.count(1)
 # Ctrl-C would then end none of the processes that tests start. One that is handled here has its default in them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _ByPlatform(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Runs the tests of a file in one process; of those with a cluster, the tests of a platform, which share it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        in_brackets = nodeid.rpartition("[")[2]
+        names = [str(platform) for platform in PLATFORMS if str(platform) in in_brackets]
+        return (
+            max(names, key=len) if names and nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+        )
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who runs what with `--dist loadfile`."""
+    return _ByPlatform(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
