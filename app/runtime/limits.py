@@ -39,7 +39,7 @@ def in_line(settlement: Settlement, execution: Execution, node: Node, row: TaskR
     return row._replace(
         queue=node.task.name,
         priority=execution.row(settlement.session).priority,
-        due_at=retry.poll_deadline(node, row.scheduled),
+        due_at=retry.poll_deadline(node, row),
         wake="slot",
     )
 

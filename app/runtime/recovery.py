@@ -378,7 +378,7 @@ def _send_again(
     if node.limited and row.slot is None:
         if row.wake == "slot":
             # The rate may allow another start now.
-            if tasks.reserve_due(session, row.id, row.due_at or 0, retry.poll_deadline(node, row.scheduled)):
+            if tasks.reserve_due(session, row.id, row.due_at or 0, retry.poll_deadline(node, row)):
                 settlement.limits.add(("task", row.queue or node.task.name))
         else:
             store_limits.line_up(session, limits.in_line(settlement, execution, node, row))
@@ -406,7 +406,7 @@ def _poll_timed_out(settlement: Settlement, execution: Execution, node: Node, ro
     """Whether nobody has begun a task in its time, and that was all that there is to do."""
     limit, policy = node.definition.poll_timeout_seconds or 0, node.definition.timeout_policy
     waited = settlement.now - row.scheduled
-    if not limit or waited <= (limit + node.task.start_delay) * 1000:
+    if not limit or row.started is not None or waited <= (limit + node.task.start_delay) * 1000:
         return False
     reason = (
         f"Task poll timed out after {waited // 1000} seconds. Poll timeout configured as {limit} seconds. "

@@ -90,10 +90,20 @@ def lease_ms(definition: TaskDef) -> int:
     return min(limit for limit in limits if limit) * 1000
 
 
-def poll_deadline(node: Node, scheduled: int) -> int | None:
-    """When a task that nobody has polled is overdue (pollTimeoutSeconds); None: never."""
-    limit = node.definition.poll_timeout_seconds
-    return scheduled + (limit + node.task.start_delay) * 1000 + 1 if limit else None
+def poll_deadline(node: Node, row: TaskRow) -> int | None:
+    """When a task that nobody has, or nobody has any more, is overdue; None: never."""
+    definition, times = node.definition, []
+    if definition.poll_timeout_seconds and row.started is None:
+        times.append(row.scheduled + (definition.poll_timeout_seconds + node.task.start_delay) * 1000 + 1)
+    if not _alerts(definition):
+        times += _over(definition, row.started, row)
+    return min(times, default=None)
+
+
+def _over(definition: TaskDef, started: int | None, row: TaskRow) -> list[int]:
+    """When the timeouts of an attempt are over that count whether or not somebody has it."""
+    limits = [(started, definition.timeout_seconds), (row.first_scheduled, definition.total_timeout_seconds)]
+    return [since + seconds * 1000 for since, seconds in limits if since is not None and seconds]
 
 
 def extended(definition: TaskDef, answered: int, row: TaskRow, after: int = -1) -> int:
@@ -101,13 +111,9 @@ def extended(definition: TaskDef, answered: int, row: TaskRow, after: int = -1) 
 
     after: as of `deadline`.
     """
-    limits = [
-        (row.started or answered, definition.timeout_seconds),
-        (row.first_scheduled, definition.total_timeout_seconds),
-    ]
-    times = [since + seconds * 1000 for since, seconds in limits if seconds]
+    started = answered if row.started is None else row.started
     answer = answered + definition.response_timeout_seconds * 1000
-    return min([answer, *(time for time in times if time > after)])
+    return min([answer, *(time for time in _over(definition, started, row) if time > after)])
 
 
 def called_again(definition: TaskDef, now: int, row: TaskRow) -> int:
@@ -130,8 +136,8 @@ def claimed_again(node: Node, row: TaskRow, now: int) -> int | None:
 
 
 def overdue(definition: TaskDef, now: int, row: TaskRow) -> bool:
-    """Whether an attempt that is to be called once more has taken too long by now."""
-    return row.started is not None and called_again(definition, now, row) <= now
+    """Whether an attempt that waits to be called has taken too long by now."""
+    return not _alerts(definition) and any(time <= now for time in _over(definition, row.started, row))
 
 
 def told(definition: TaskDef, row: TaskRow) -> int:

@@ -612,7 +612,7 @@ class Settlement:
             priority=execution.row(self.session).priority,
             lease=retry.lease_ms(node.definition),
             reason=row.reason or NO_WORKER,
-            due_at=retry.poll_deadline(node, row.scheduled),
+            due_at=retry.poll_deadline(node, row),
             wake="poll",
         )
 

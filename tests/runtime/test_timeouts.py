@@ -23,6 +23,7 @@ LONG = {"responseTimeoutSeconds": 86_400, "retryCount": 1, "retryDelaySeconds": 
 KINDS: dict[str, dict[str, Any]] = {
     "attempt": {"timeoutSeconds": 10, "responseTimeoutSeconds": 10},
     "total": {"totalTimeoutSeconds": 20},
+    "unbegun": {"totalTimeoutSeconds": 20},
     "poll": {"pollTimeoutSeconds": 10},
     "response": {"responseTimeoutSeconds": 10},
 }
@@ -48,7 +49,7 @@ def begin(harness: Harness, kind: str, policy: str) -> str:
     definition = builder.workflow("order")(simple("elsewhere"))
     harness.register({"workflows": [definition.to_json()], "taskDefs": [task]})
     execution_id = harness.start("order")
-    if kind != "poll":
+    if kind not in ("poll", "unbegun"):
         take(harness)
     return execution_id
 
@@ -145,3 +146,40 @@ def test_a_task_that_asks_to_be_called_again_is_overdue_from_its_first_call(
         assert statuses(harness)[0] == "TIMED_OUT"
         assert MESSAGES[kind] in (harness.rows()[0].reason or "")
         assert (len(statuses(harness)) > 1) == (kind == "attempt" and policy == "RETRY")
+
+
+@pytest.mark.parametrize("kind", ["attempt", "total"])
+@pytest.mark.parametrize("policy", ["RETRY", "TIME_OUT_WF", "ALERT_ONLY"])
+def test_a_task_that_asks_to_be_called_again_is_overdue_though_nobody_calls_it(
+    harness: Harness, kind: str, policy: str
+) -> None:
+    begin(harness, kind, policy)
+    outside.update(
+        harness.engine, TaskResult(harness.rows()[0].id, ResultStatus.IN_PROGRESS, callback_after=3)
+    )
+    for _ in range(10):
+        harness.advance(3_000)
+
+    assert (statuses(harness)[0] == "TIMED_OUT") == (policy != "ALERT_ONLY")
+
+
+def test_the_total_timeout_counts_before_anybody_has_begun(harness: Harness) -> None:
+    one = begin(harness, "unbegun", "RETRY")
+    harness.advance(19_000)
+    assert statuses(harness) == ["SCHEDULED"]
+    harness.advance(1_000)
+    assert MESSAGES["total"] in (harness.rows()[0].reason or "")
+    assert harness.execution(one).status == "TIMED_OUT"
+
+
+def test_the_poll_timeout_is_over_once_somebody_has_begun(harness: Harness) -> None:
+    begin(harness, "poll", "RETRY")
+    take(harness)
+    outside.update(
+        harness.engine, TaskResult(harness.rows()[0].id, ResultStatus.IN_PROGRESS, callback_after=30)
+    )
+    for _ in range(2):
+        harness.advance(31_000)
+
+    assert take(harness) == 1
+    assert statuses(harness) == ["IN_PROGRESS"]
