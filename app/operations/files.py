@@ -219,9 +219,14 @@ class Upload:
             files.put_part(session, PartRow(row.id, grant.part, writing.url, writing.size, digest))
             return before and before.url
 
-        replaced = _named(engine, writing, work)
-        # The same: the answer to the commit was lost, and it was done twice.
-        if replaced is not None and replaced != writing.url:
+        def is_done(session: Session) -> bool:
+            if grant.part is None:
+                return _found(session, grant.file_id).url == writing.url
+            part = files.part(session, grant.file_id, grant.part)
+            return part is not None and part.url == writing.url
+
+        replaced = _named(engine, writing, work, is_done)
+        if replaced is not None:
             engine.payloads.discard([replaced])
         return digest
 
@@ -460,7 +465,7 @@ def _named(
     engine: Engine,
     writing: Writing,
     work: Callable[[Session], T],
-    witness: Callable[[Session], bool] | None = None,
+    witness: Callable[[Session], bool],
 ) -> T:
     """Have a row name what was written; it is deleted where it is certain that none does."""
     try:

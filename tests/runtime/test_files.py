@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
+from sqlalchemy import update
 
 from app.errors import AccessForbidden, FileNotFound, StoreUnavailable, WrongState
 from app.operations import files, retention
@@ -20,6 +21,7 @@ from app.runtime.clock import new_id, now_ms
 from app.runtime.payload import Payloads
 from app.store import compensations
 from app.store.files import FileRow
+from app.store.tables import file
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import simple, workflow
@@ -154,16 +156,48 @@ def test_a_commit_without_an_answer_is_carried_out_once(keeping: Harness, folder
     assert len(kept(folder)) == 2
 
 
-def test_what_may_have_been_committed_is_not_deleted(keeping: Harness, folder: Path) -> None:
+def test_a_file_that_is_complete_before_the_lost_answer_was_missed_keeps_its_content(
+    keeping: Harness, folder: Path
+) -> None:
+    row = announced(keeping)
+    begun(keeping, row, b"before").finish()
+    upload = begun(keeping, row, b"content")
+
+    def point(name: str) -> None:
+        if name == "after commit":
+            keeping.here.point = None
+            with keeping.store.engine.begin() as connection:
+                connection.execute(update(file).values(status=UploadStatus.UPLOADED))
+            raise psycopg.OperationalError("the connection is gone")
+
+    keeping.here.point = point
+    upload.finish()
+
+    assert content(keeping, row) == b"content"
+    assert len(kept(folder)) == 1
+
+
+def test_what_may_have_been_committed_is_not_deleted(
+    keeping: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = announced(keeping)
     upload = begun(keeping, row, b"content")
-    no_answer(keeping, 1_000)
 
+    def gone(*_: Any, **__: Any) -> None:
+        raise psycopg.OperationalError("the database is gone")
+
+    def point(name: str) -> None:
+        if name == "after commit":
+            monkeypatch.setattr("app.store.files.by_id", gone)
+            gone()
+
+    keeping.here.point = point
     with pytest.raises(StoreUnavailable):
         upload.finish()
     upload.abandon()
 
     keeping.here.point = None
+    monkeypatch.undo()
     confirmed(keeping, row)
     assert content(keeping, row) == b"content"
 
