@@ -37,8 +37,9 @@ class Index(BaseRoute):
         return None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether `find` found a route."""
-        return (Match.FULL if _FOUND in scope else Match.NONE), {}
+        """Whether `find` has found a route, or finds one: Starlette asks again without a slash at the end."""
+        found = _FOUND in scope or (scope["type"] == "http" and self.find(scope) is not None)
+        return (Match.FULL if found else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the call to the route that `matches` found."""

@@ -11,6 +11,15 @@ def _outside(api: Api, path: str) -> httpx.Response:
     return httpx.get(str(api.base_url.copy_with(path=path)))
 
 
+def test_a_slash_at_the_end_of_what_is_outside_of_api_is_led_back(api: Api) -> None:
+    answer = _outside(api, "/health/")
+
+    assert (answer.status_code, answer.headers["location"]) == (
+        307,
+        str(api.base_url.copy_with(path="/health")),
+    )
+
+
 def test_it_is_well_and_says_what_it_has_asked(api: Api) -> None:
     answer = _outside(api, "/health")
 
