@@ -169,6 +169,7 @@ class Program:
         "output",
         "permissive",
         "rate_limit_key",
+        "rewrites",
         "root",
         "task_defs",
         "tells_changes",
@@ -179,11 +180,16 @@ class Program:
         definition: WorkflowDef,
         task_defs: Mapping[str, TaskDef] | None = None,
         compensates: str | None = None,
+        rewrites: str | None = None,
     ) -> None:
-        """`compensates`: the id of the program whose executions this one undoes (`workflows/compensation.py`)."""
+        """`compensates`: the id of the program whose executions this one undoes (`workflows/compensation.py`).
+
+        rewrites: that of the program whose executions go on with this one, in which tasks are rewritten.
+        """
         self.definition = definition
         self.task_defs = dict(task_defs or {})
         self.compensates = compensates
+        self.rewrites = rewrites
         self.id = hashlib.sha256(self.content()).hexdigest()[:24]
         self.nodes: dict[str, Node] = {}
         self.root = self._build(definition.tasks, Container("root", None, ""), ())
@@ -221,6 +227,8 @@ class Program:
         }
         if self.compensates is not None:
             document["compensates"] = self.compensates
+        if self.rewrites is not None:
+            document["rewrites"] = self.rewrites
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
     @classmethod
@@ -229,7 +237,7 @@ class Program:
         document = orjson.loads(content)
         task_defs = {name: TaskDef.model_validate(d) for name, d in document["taskDefs"].items()}
         definition = WorkflowDef.model_validate(document["workflow"])
-        return cls(definition, task_defs, document.get("compensates"))
+        return cls(definition, task_defs, document.get("compensates"), document.get("rewrites"))
 
     def node(self, ref: str) -> Node:
         return self.nodes[ref]
@@ -255,7 +263,9 @@ class Program:
                 raise DuplicateReference(name)
             seen.add(name)
         definition = self.definition.model_copy(update={"tasks": _replaced(self.definition.tasks, changes)})
-        return Program(definition, {**known, **self.task_defs}, self.compensates)
+        return Program(
+            definition, {**known, **self.task_defs}, self.compensates, rewrites=self.rewrites or self.id
+        )
 
     def first(self) -> Next:
         """What an execution begins with."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.runtime import compensation
 from app.runtime.execution import Execution
 from app.runtime.payload import dump, load
 from app.store import cache
@@ -38,8 +39,14 @@ def known(
 def keep(
     settlement: Settlement, execution: Execution, node: Node, path: Path, row: TaskRow, done: Done
 ) -> None:
-    """Keep the output of a task that has completed, for as long as its definition says."""
+    """Keep the output of a task that has completed, for as long as its definition says.
+
+    Not what may be undone: whoever had its output then would have it for nothing.
+    """
     if node.cache is None or done.status is not TaskStatus.COMPLETED or row.worker == CACHE:
+        return
+    child_id = row.sub_workflow_id
+    if child_id is not None and compensation.child_that_owes(settlement, execution, child_id) is not None:
         return
     key = _key(node.cache, settlement, execution, node, path, load(row.input))
     _put(settlement, node.cache, _name(node), key, done.output)
@@ -55,9 +62,9 @@ def known_of_execution(settlement: Settlement, program: Program, row: WorkflowRo
 
 
 def keep_of_execution(settlement: Settlement, execution: Execution, output: Any) -> None:
-    """Keep the output of an execution that has completed, for as long as its definition says."""
+    """Keep the output of an execution that has completed, for as long as its definition says; not what may be undone."""
     program = execution.program
-    if program.cache is None:
+    if program.cache is None or compensation.owes(settlement, execution):
         return
     given = load(execution.row(settlement.session).input)
     key = _key(program.cache, settlement, execution, None, (), given)
@@ -79,7 +86,7 @@ def _name(node: Node) -> str:
 
 def _name_of(program: Program) -> str:
     # What two definitions of one name and version give, as those that are not registered may be, is not the same.
-    return f"workflow:{program.id}"
+    return f"workflow:{program.rewrites or program.id}"
 
 
 def _key(

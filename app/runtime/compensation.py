@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from app.runtime.execution import Execution
 from app.store import compensations, definitions, executions, tasks
-from app.store.compensations import Undoable
 from app.store.executions import WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from workflows.compensation import Owed, compensation_of
@@ -28,6 +27,11 @@ PERSON = "HUMAN"
 """The type of the row that stands in for an attempt and waits for a person."""
 OUTPUT = "podium.compensation"
 """What the output of an execution that is undone has as the id of its compensation."""
+
+
+def owes(settlement: Settlement, execution: Execution) -> bool:
+    """Whether an execution that has ended has left something that may be undone."""
+    return execution.program.compensable and next(_owed(settlement, execution), None) is not None
 
 
 def start(settlement: Settlement, execution: Execution, parent: tuple[str, str] | None = None) -> str | None:
@@ -89,15 +93,15 @@ def _owed(settlement: Settlement, execution: Execution) -> Iterator[Owed]:
         if found.status == TaskStatus.COMPLETED and node.task.compensation:
             yield Owed(node, path_of(found.path))
         elif found.sub_workflow_id is not None:
-            child = _child_that_owes(settlement, execution, found)
+            child = child_that_owes(settlement, execution, found.sub_workflow_id)
             if child is not None:
                 yield Owed(node, path_of(found.path), child.id, child.name)
 
 
-def _child_that_owes(settlement: Settlement, parent: Execution, found: Undoable) -> WorkflowRow | None:
+def child_that_owes(settlement: Settlement, parent: Execution, child_id: str) -> WorkflowRow | None:
     """The sub-workflow of a task, unless nothing of it is left to undo."""
     session = settlement.session
-    child = executions.by_id(session, found.sub_workflow_id or "")
+    child = executions.by_id(session, child_id)
     # One that was found by its idempotency key is for its own parent to undo.
     if child is None or child.parent_id != parent.id or not WorkflowStatus(child.status).terminal:
         return None
@@ -108,8 +112,7 @@ def _child_that_owes(settlement: Settlement, parent: Execution, found: Undoable)
     if running is not None:
         # It failed by itself, and undoes itself.
         return None if WorkflowStatus(running.status).terminal else child
-    owes = next(_owed(settlement, Execution(child.id, child.run, program, child)), None)
-    return child if owes is not None else None
+    return child if owes(settlement, Execution(child.id, child.run, program, child)) else None
 
 
 def is_left_to_people(execution: Execution, node: Node) -> bool:

@@ -14,7 +14,7 @@ from app.runtime.caching import CACHE
 from app.store import cache
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
-from workflows.builder import Part, fork, inline, simple, sub_workflow, workflow
+from workflows.builder import Part, fork, inline, simple, sub_workflow, task, workflow
 from workflows.status import WorkflowStatus
 
 KEY = {"key": "${order}", "ttlInSecond": 60}
@@ -218,3 +218,28 @@ def test_an_execution_that_is_restarted_is_run(harness: Harness) -> None:
     harness.drain()
 
     assert (harness.execution(execution_id).status, len(harness.calls)) == (WorkflowStatus.COMPLETED, 2)
+
+
+def test_an_execution_that_goes_on_with_rewritten_tasks_leaves_its_output_to_others(harness: Harness) -> None:
+    given = {"name": "work"}
+    register_flow(harness, task("DYNAMIC", "work", ref="a", input=given, dynamic_task_name_param="name"))
+
+    first, second = run(harness), run(harness)
+
+    assert harness.execution(first).output == harness.execution(second).output
+    assert len(harness.calls) == 1
+
+
+@pytest.mark.parametrize("of", ["task", "workflow"])
+def test_what_may_be_undone_leaves_nothing(harness: Harness, of: str) -> None:
+    charge = simple("work", ref="charge", compensation=[simple("work", ref="refund")])
+    config = {"key": "${workflow.input.order}", "ttlInSecond": 60}
+    sub = sub_workflow("payment", ref="a", cache_config=config if of == "task" else None)
+    flow = workflow("flow", cache_config=config if of == "workflow" else None)(sub)
+    both = [workflow("payment")(charge).to_json(), flow.to_json()]
+    harness.register({"workflows": both, "taskDefs": TASK_DEFS})
+
+    run(harness)
+    run(harness)
+
+    assert len(harness.calls) == 2

@@ -95,7 +95,7 @@ def _findings(definition: WorkflowDef, look_up: _LookUp, inline: int) -> Iterato
     joins = list(check_joins(flow))
     # A JOIN's own check can't see the tasks around it; where both say something, the one that can is heard.
     places = {finding.path for finding in joins}
-    yield from check_definition(definition)
+    yield from check_definition(definition, flow)
     yield from check_schemas(definition, look_up.schema)
     for site in flow.sites:
         if site.task.task_definition is not None:

@@ -60,7 +60,7 @@ _WORKER_TYPES = ("SIMPLE", "USER_DEFINED")
 _READABLE = re.compile(r"[^.\[\]()*'\"${}]+")
 
 
-def check_definition(definition: WorkflowDef) -> Iterator[Finding]:
+def check_definition(definition: WorkflowDef, flow: Flow) -> Iterator[Finding]:
     """Findings about the definition's own fields."""
     if not definition.name.strip():
         yield Finding("name", "The workflow has no name.", "Give it one.", "error", "name-missing")
@@ -69,6 +69,8 @@ def check_definition(definition: WorkflowDef) -> Iterator[Finding]:
     config = definition.cache_config
     if config is not None and not config.ttl_in_second:
         yield _nothing_is_kept("cacheConfig")
+    elif config is not None and any(site.task.compensation for site in flow.sites):
+        yield _cached_compensation("cacheConfig")
 
 
 def check_tasks(flow: Flow) -> Iterator[Finding]:
@@ -153,11 +155,15 @@ def _check_cache(site: Site) -> Iterator[Finding]:
     elif not config.ttl_in_second:
         yield _nothing_is_kept(path)
     elif task.compensation:
-        message = (
-            "A task whose output was kept has done nothing, and its compensation would undo what another did."
-        )
-        fix = "Take out cacheConfig, or give the compensation to another task."
-        yield Finding(path, message, fix, "error", "cached-compensation")
+        yield _cached_compensation(path)
+
+
+def _cached_compensation(path: str) -> Finding:
+    message = (
+        "What has a compensation may be undone: whoever used its output again would have it for nothing."
+    )
+    fix = "Take out cacheConfig or the compensation."
+    return Finding(path, message, fix, "error", "cached-compensation")
 
 
 def _nothing_is_kept(path: str) -> Finding:

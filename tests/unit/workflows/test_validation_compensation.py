@@ -141,3 +141,13 @@ def test_only_podium_says_which_execution_a_sub_workflow_undoes() -> None:
     written = task("SUB_WORKFLOW", "s", sub_workflow_param={"name": "s", "compensates": "e-1"})
 
     assert found(written) == [("error", "sub-workflow-compensates", "tasks[0].subWorkflowParam.compensates")]
+
+
+def test_what_may_be_undone_is_not_kept() -> None:
+    config = {"key": "k", "ttlInSecond": 60}
+    task = simple("work", ref="x", compensation=[a("undo")], cache_config=config)
+
+    assert found(task) == [("error", "cached-compensation", "tasks[0].cacheConfig")]
+    assert found(fork([undone(a("undo"))], [a("y")]), cache_config=config) == [
+        ("error", "cached-compensation", "cacheConfig")
+    ]
