@@ -42,7 +42,8 @@ def command(
     """Remove executions that ended long ago, in small batches.
 
     Sub-workflows go with the execution that they are a part of. Without --definition payloads that clients brought go
-    as well, PODIUM_PAYLOAD_CLIENTS_SECONDS old. Beat does the same when PODIUM_RETENTION_SECONDS is set.
+    as well, PODIUM_PAYLOAD_CLIENTS_SECONDS old. Beat does the same, with executions when PODIUM_RETENTION_SECONDS is
+    set.
     """
     options = {"statuses": statuses} if statuses else {}
     with connected() as podium:
