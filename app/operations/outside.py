@@ -109,7 +109,8 @@ def _handed_out(engine: Engine, row: TaskRow, origin: Origin) -> HandedOut | Non
     if node.definition.total_timeout_seconds or row.polls > 1:
         # The statement does not know when it was scheduled and handed out first: few tasks need it.
         until = retry.called_again(node.definition, row.updated, row)
-        engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
+        if until != row.due_at:
+            engine.store.read(lambda s: tasks.change_due(s, row.id, until, "timeout"))
     given = load(row.input)
     try:
         if node.secrets:

@@ -197,7 +197,7 @@ class Engine:
         if row is None:
             return None
         overdue = retry.claimed_again(node, row, params["now"])
-        if overdue is not None:
+        if overdue is not None and overdue != row.due_at:
             self.store.read(lambda s: tasks.change_due(s, row.id, overdue, "timeout"), patience=None)
         given = load(row.input)
         if row.iteration:

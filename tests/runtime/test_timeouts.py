@@ -9,7 +9,7 @@ import pytest
 
 from app.operations import outside
 from app.operations.outside import ResultStatus, TaskResult
-from app.store import migrations
+from app.store import migrations, tasks
 from app.store.unit_of_work import Store
 from config.database import create_engine
 from tests.runtime.harness import Harness
@@ -26,6 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "unbegun": {"totalTimeoutSeconds": 20},
     "poll": {"pollTimeoutSeconds": 10},
     "response": {"responseTimeoutSeconds": 10},
+    "response and total": {"responseTimeoutSeconds": 10, "totalTimeoutSeconds": 20},
 }
 MESSAGES = {
     "attempt": "Task timed out after",
@@ -183,3 +184,17 @@ def test_the_poll_timeout_is_over_once_somebody_has_begun(harness: Harness) -> N
 
     assert take(harness) == 1
     assert statuses(harness) == ["IN_PROGRESS"]
+
+
+def test_a_task_that_its_hand_out_has_given_the_right_time_is_not_written_again(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int | None] = []
+    change_due = tasks.change_due
+    monkeypatch.setattr(tasks, "change_due", lambda s, id_, at, *more: written.append(at))
+    begin(harness, "response and total", "RETRY")
+    assert written == []
+
+    monkeypatch.setattr(tasks, "change_due", change_due)
+    harness.advance(10_000)
+    assert MESSAGES["response"] in (harness.rows()[0].reason or "")
