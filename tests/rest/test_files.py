@@ -7,10 +7,11 @@ import dataclasses
 import hashlib
 import http.client
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -19,6 +20,7 @@ import pytest
 from app.bootstrap import connect
 from app.operations import retention
 from app.operations.access import Role, create_key
+from app.runtime.payload import Payloads
 from config.settings import Settings
 from tests.rest.client import Api, simple, workflow
 from tests.rest.conftest import serving
@@ -486,6 +488,28 @@ def test_content_that_breaks_off_is_not_kept(files: Api, owner: str, store: Path
 
     files.until(lambda: kept(store) == [])
     assert files.post(f"/files/{owner}/{id_of(file)}/upload-complete").status_code == 409
+
+
+def test_a_file_is_closed_when_who_reads_it_goes_away(
+    files: Api, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = uploaded(files, owner, bytes(LIMIT))
+    opened, open_it = list[BinaryIO](), Payloads.open
+
+    def open_and_tell(payloads: Payloads, url: str) -> BinaryIO:
+        opened.append(open_it(payloads, url))
+        return opened[-1]
+
+    monkeypatch.setattr(Payloads, "open", open_and_tell)
+    address = files.get(f"/files/{owner}/{file_id}/download-url").json()["downloadUrl"]
+
+    with httpx.stream("GET", address) as answer:
+        assert answer.status_code == 200
+
+    deadline = time.monotonic() + 10
+    while not opened[0].closed:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_what_is_downloaded_is_never_shown_as_a_page(files: Api, owner: str) -> None:

@@ -10,9 +10,10 @@ import anyio
 from fastapi import Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from app.operations import files
-from app.operations.files import HANDLE, content_type_of, file_document
+from app.operations.files import HANDLE, Content, content_type_of, file_document
 from app.operations.signatures import Grant, Signed, Transfer
 from app.rest.addresses import address
 from app.rest.answers import (
@@ -121,6 +122,20 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         yield bytes(gathered)
 
 
+class _Download(StreamingResponse):
+    """A file that is closed once it has gone out, or whoever wanted it has gone."""
+
+    def __init__(self, content: Content, headers: dict[str, str]) -> None:
+        super().__init__(content.pieces(), headers=headers)
+        self._file = content.file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
 @routes.get("/content/{workflow_id}/{file_id}", openapi_extra=ANYBODY, **_CONTENT)
 def fetch(
     engine: EngineHere,
@@ -139,7 +154,7 @@ def fetch(
         "Content-Length": str(content.row.size),
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
     }
-    return StreamingResponse(content.pieces(), headers=headers)
+    return _Download(content, headers)
 
 
 @routes.get("/{workflow_id}/{file_id}/upload-url", openapi_extra=OPERATOR, **answers(FileUploadUrl))
