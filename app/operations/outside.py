@@ -311,6 +311,11 @@ def queue_size(engine: Engine, queue: str) -> int:
     return engine.store.read(lambda s: outside.size(s, queue))
 
 
+def waiting_queues(engine: Engine) -> list[str]:
+    """The queues in which tasks wait; it costs as much as there are such queues, not tasks."""
+    return engine.store.read(outside.queues)
+
+
 def queue_sizes(engine: Engine) -> dict[str, int]:
     """The size of each queue in which tasks wait."""
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp
 
 from app.bootstrap import Heartbeat
+from app.operations.outside import waiting_queues
 from app.rest import errors
 from app.rest.context import Context, run
 from app.rest.document import Documented, operation_id
@@ -143,14 +144,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     listener = NewsListener(context.process.app, context.hub.heard)
     context.hub.hears = listener.connected.is_set
     listener.start()
-    writer = asyncio.create_task(_write_polls(context))
+    beside = [
+        asyncio.create_task(_write_polls(context)),
+        asyncio.create_task(context.hub.keep_looking(lambda: run(waiting_queues, context.engine))),
+    ]
     try:
         yield
     finally:
         context.hub.close()
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writer
+        for task in beside:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         context.engine.resident = None
         await run(listener.stop)
         await run(heartbeat.stop)

@@ -1,26 +1,32 @@
 """Who waits in this process: polls for tasks, and calls for executions. Lives in one event loop.
 
-What other processes tell (`tasks/news.py`) wakes them; nobody asks the database on a beat. News may be lost, so each
-queue that is polled is looked at now and then all the same, however many wait for it.
+What other processes tell (`tasks/news.py`) wakes them. News may be lost, so while somebody polls it is asked now and then,
+once for all of them, in which queues something waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.runtime.ports import Topic
+from workflows.errors import PodiumError
 
 Task = TypeVar("Task")
+logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 1.0
-"""A queue that is polled is looked at as often while the broker delivers no news."""
+"""So often it is asked what waits while the broker delivers no news."""
 HEARING_LOOK_SECONDS = 4.0
 """And as often while it does: one piece of news may still be lost."""
 _MOST_LINES = 10_000
+_LONG_SECONDS, _TICK_SECONDS = 1.0, 0.1
 
 
 @dataclass(slots=True)
@@ -31,13 +37,12 @@ class Line:
     """How often there was news of it."""
     empty_at: int = 0
     """What `news` was when it was last found empty."""
-    looked: float = float("-inf")
     waiting: dict[asyncio.Future[bool], None] = field(default_factory=dict)
-    timer: asyncio.TimerHandle | None = None
 
-    def may_have(self, now: float, look_seconds: float) -> bool:
+    @property
+    def may_have(self) -> bool:
         """Whether it is worth a look."""
-        return self.news > self.empty_at or now - self.looked >= look_seconds
+        return self.news > self.empty_at
 
     def wake_one(self) -> None:
         """Let the first of those who wait have a look."""
@@ -48,17 +53,11 @@ class Line:
                 first.set_result(True)
                 return
 
-    def keep_looking(self, hub: Hub) -> None:
-        """Have one of those who wait look now and then, while somebody waits."""
-        if self.timer is None:
-            loop = asyncio.get_running_loop()
-            self.timer = loop.call_later(hub.look_seconds, self._look, hub)
 
-    def _look(self, hub: Hub) -> None:
-        self.timer = None
-        if self.waiting:
-            self.wake_one()
-            self.keep_looking(hub)
+def _deadline(now: float, timeout: float) -> float:
+    # Those that wait long end together, a moment later than asked: a process that wakes for each alone wakes to cold caches.
+    end = now + timeout
+    return end if timeout < _LONG_SECONDS else math.ceil(end / _TICK_SECONDS) * _TICK_SECONDS
 
 
 def _give_up(turn: asyncio.Future[bool]) -> None:
@@ -73,14 +72,24 @@ class Hub:
         self._lines: OrderedDict[str, Line] = OrderedDict()
         self._watches: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._polled = False
         self.closing = False
         self.hears: Callable[[], bool] = lambda: False
         """Whether the broker delivers news at this moment."""
 
-    @property
-    def look_seconds(self) -> float:
-        """How often a queue that is polled is looked at without news of it."""
-        return HEARING_LOOK_SECONDS if self.hears() else LOOK_SECONDS
+    async def keep_looking(self, ask: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Until cancelled: ask now and then in which queues something waits, while somebody polls."""
+        while True:
+            await asyncio.sleep(HEARING_LOOK_SECONDS if self.hears() else LOOK_SECONDS)
+            if not self._polled and not any(line.waiting for line in self._lines.values()):
+                continue
+            self._polled = False
+            try:
+                found = await ask()
+            except PodiumError as error:
+                logger.warning("what waits is asked for later: %s", error, extra={"event": "look_late"})
+                continue
+            self._news([("task", queue) for queue in found])
 
     def open(self) -> None:
         """Belong to the running event loop."""
@@ -123,11 +132,11 @@ class Hub:
             the line has a look.
         """
         loop, line = asyncio.get_running_loop(), self._line(queue)
-        deadline, woken = loop.time() + timeout, False
+        deadline, woken, self._polled = _deadline(loop.time(), timeout), False, True
         while True:
             # Who comes while others wait waits behind them.
-            if woken or (not line.waiting and line.may_have(loop.time(), self.look_seconds)):
-                news, line.looked = line.news, loop.time()
+            if woken or (not line.waiting and line.may_have):
+                news = line.news
                 found = await look()
                 if len(found) >= count:
                     line.wake_one()
@@ -153,7 +162,6 @@ class Hub:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         line.waiting[turn] = None
-        line.keep_looking(self)
         # A timer of its own: `wait_for` costs as much as all else of an idle poll.
         timer = loop.call_later(seconds, _give_up, turn)
         try:
