@@ -12,11 +12,11 @@ from app.operations.values import json_object
 from app.operations.waiting import blocking
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
-from app.runtime.execution import Execution, suffixed
+from app.runtime.execution import Execution, suffixed, topic_of
 from app.runtime.payload import dump
 from app.runtime.settle import Settlement
 from app.store import executions, messages, tasks
-from app.store.executions import WorkflowRow
+from app.store.executions import EACH_STEP, WorkflowRow
 from app.store.messages import Message
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session
@@ -125,7 +125,7 @@ def signal(
     """End the first WAIT that is open, in the execution or below it in its sub-workflows; None: there is none.
 
     status: how it ends; IN_PROGRESS changes its output alone.
-    awaited: somebody is going to wait for what follows: each change is told from now on.
+    awaited: somebody is going to wait for what follows: that it has ended, or waits again, is told from now on.
 
     Returns:
         what it is told under: the id of the execution, or of the one above it that somebody waits for.
@@ -143,7 +143,7 @@ def signal(
         whose, task = blocking(session, row, timed=True)
         if whose is None or task is None:
             raise _NothingWaits
-        topics[:] = [row.awaited or row.id]
+        topics[:] = [_topic(row)]
         if awaited:
             _await(session, whose, row, topics[0])
         execution = locked_execution(engine, settlement, whose.id)
@@ -164,11 +164,13 @@ def update_state(
     variables: Mapping[str, Any] | None = None,
     ref: str | None = None,
     result: TaskResult | None = None,
+    each_step: bool = False,
     actor: str | None = None,
 ) -> str:
     """Set variables of an execution and take the result of one of its open tasks, in one transaction.
 
     ref: the reference of the task (as for `complete_task`), or None: `result` names it by its id.
+    each_step: somebody is going to wait for the end of a task: each is told from now on.
 
     Returns:
         what it is told under, as for `signal`.
@@ -186,8 +188,8 @@ def update_state(
         row = locked_row(settlement, execution_id)
         if WorkflowStatus(row.status).terminal:
             raise WrongState(f"execution {execution_id} is {row.status}: it has ended and can't be changed")
-        topics[:] = [row.awaited or row.id]
-        _await(session, row, row, topics[0])
+        topics[:] = [_topic(row)]
+        _await(session, row, row, topics[0] + (EACH_STEP if each_step else ""))
         execution = locked_execution(engine, settlement, execution_id)
         problem = settlement.set_variables(execution, changes) if changes else None
         if problem:
@@ -204,8 +206,12 @@ def update_state(
     return topics[0]
 
 
+def _topic(row: WorkflowRow) -> str:
+    return topic_of(row.awaited or row.id)[1]
+
+
 def _await(session: Session, lowest: WorkflowRow, row: WorkflowRow, topic: str) -> None:
-    """Have each change told of all executions from `lowest` up to `row`."""
+    """Have changes told of all executions from `lowest` up to `row`."""
     above: WorkflowRow | None = lowest
     while above is not None:
         executions.await_from_now(session, above.id, topic)

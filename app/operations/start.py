@@ -16,6 +16,7 @@ from app.runtime.payload import dump
 from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution, key_holder
 from app.store import executions
+from app.store.executions import EACH_STEP
 from app.store.unit_of_work import Session
 from workflows.domains import check as check_domains
 from workflows.model import IdempotencyStrategy, WorkflowDef
@@ -38,6 +39,7 @@ def start(
     definition: WorkflowDef | None = None,
     task_to_domain: Mapping[str, str] | None = None,
     awaited: bool = False,
+    each_step: bool = False,
 ) -> str:
     """Start an execution of a registered definition; its id. One transaction and at most one message.
 
@@ -47,7 +49,8 @@ def start(
         it runs; once it has ended, a new one is started).
     definition: what is run instead of a registered definition; it need not be registered.
     task_to_domain: in which domain workers must be, by the names of tasks (`*`: of all others).
-    awaited: somebody is going to wait for it: each change is told (`Publisher.tell`).
+    awaited: somebody is going to wait for it: that it has ended, or waits for somebody, is told (`Publisher.tell`);
+        with `each_step` the end of each task too.
 
     Raises:
         InvalidDefinition: `definition` is of no use.
@@ -75,7 +78,7 @@ def start(
             task_to_domain=dump(dict(task_to_domain)) if task_to_domain else None,
             created_by=created_by,
             event=event,
-            awaited=execution_id if awaited else None,
+            awaited=(execution_id + EACH_STEP if each_step else execution_id) if awaited else None,
         )
 
     if idempotency_key is None and definition is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from app.runtime import caching, compensation, limits, listeners
-from app.runtime.execution import Execution, suffixed
+from app.runtime.execution import Execution, suffixed, topic_of
 from app.runtime.payload import dump, load, too_large
 from app.store import executions, tasks
 from app.store.executions import WorkflowRow
@@ -182,7 +182,7 @@ def _end(
     this = execution.row(session)
     limits.free_key(settlement, this)
     if this.awaited is not None:
-        settlement.moves.told.add(("execution", this.awaited))
+        settlement.moves.told.add(topic_of(this.awaited))
     undoing = compensation.start(settlement, execution) if compensated and not status.successful else None
     if undoing is not None:
         _add_output(settlement, this, compensation.OUTPUT, undoing)

@@ -16,7 +16,7 @@ from app.errors import InvalidInput, WorkflowNotFound
 from app.runtime import caching, changes, ending, limits, listeners, retry, straight
 from app.runtime.clock import new_id, now_ms
 from app.runtime.completion import TaskCompletion
-from app.runtime.execution import Execution, suffixed
+from app.runtime.execution import Execution, suffixed, topic_of
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.payload import Payloads, dump, load, too_large
 from app.runtime.ports import Attempt, Events, Owner, Publisher, Send, SendHeads, Traces, Workers
@@ -27,7 +27,7 @@ from app.runtime.settle import Settlement
 from app.runtime.starting import NewExecution
 from app.runtime.views import step_of
 from app.store import definitions, executions, outside, tasks, workers
-from app.store.executions import WorkflowRow
+from app.store.executions import EACH_STEP, WorkflowRow
 from app.store.tasks import TaskRow, path_of
 from app.store.unit_of_work import Session, Store
 from config.settings import Settings
@@ -306,8 +306,10 @@ class Engine:
 
         moves = straight.go_on(self, hand, held, outcome)
         if moves is not None:
-            if held.execution.awaited is not None:
-                self.publisher.tell([("execution", held.execution.awaited)])
+            awaited = held.execution.awaited
+            # It has neither ended nor come to wait for anybody: who waits for that need not look.
+            if awaited is not None and awaited.endswith(EACH_STEP):
+                self.publisher.tell([topic_of(awaited)])
             self._trace([held.row.id], ())
             return moves
 

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from app.runtime.payload import load
+from app.runtime.ports import Topic
 from app.store import executions, tasks
-from app.store.executions import WorkflowRow
+from app.store.executions import EACH_STEP, WorkflowRow
 from app.store.tasks import TaskRow, path_of, path_text
 from app.store.unit_of_work import Session
 from workflows.jsonpaths import ANY_ROOT
@@ -20,6 +21,11 @@ from workflows.program import Node, Path, Program, merged
 from workflows.status import TaskStatus
 
 Reader = Callable[[Callable[[Session], Any]], Any]
+
+
+def topic_of(awaited: str) -> Topic:
+    """What the changes of an execution are told under that somebody waits for."""
+    return ("execution", awaited.removesuffix(EACH_STEP))
 
 
 class Execution:
@@ -41,7 +47,8 @@ class Execution:
         self.run = run
         self.program = program
         self.awaited = awaited if row is None else row.awaited
-        """Somebody waits for it: each change is told under this id. None: nobody is known to."""
+        """Somebody waits for it: its changes are told under this id, each step with `EACH_STEP` behind it. None: nobody
+        is known to."""
         self.priority = priority if row is None else row.priority
         """0-99; each message of the execution has it."""
         self.routed = routed if row is None else row.task_to_domain is not None

@@ -27,7 +27,7 @@ from app.runtime import (
 )
 from app.runtime.clock import iso, new_claim, new_id
 from app.runtime.events import announce
-from app.runtime.execution import Execution, suffixed, view_of
+from app.runtime.execution import Execution, suffixed, topic_of, view_of
 from app.runtime.hand import Hand, Held, Moves
 from app.runtime.loops import loop_output
 from app.runtime.payload import dump, load, too_large
@@ -424,7 +424,7 @@ class Settlement:
     def _go_on(self, execution: Execution, node: Node, path: Path, row: TaskRow, outcome: Outcome) -> None:
         """Make ready what follows a task that was written down."""
         if execution.awaited is not None:
-            self.moves.told.add(("execution", execution.awaited))
+            self.moves.told.add(topic_of(execution.awaited))
         for join in node.joins:
             self._arrivals.append(lambda join=join: self.ask_if_ready(execution, join, path[: join.depth]))  # type: ignore[misc]
         match outcome:

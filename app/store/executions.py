@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, or_, select, text, update
 
 from app.store.statements import Statement
 from app.store.tables import idempotency, workflow
 from app.store.unit_of_work import Session
 from workflows import states
+
+EACH_STEP = "*"
+"""Stands behind what is told of an execution when somebody waits for the end of a task, and not of the execution."""
 
 
 class WorkflowRow(NamedTuple):
@@ -181,7 +184,11 @@ _FORGET = Statement(
 _AWAIT = Statement(
     "somebody waits for an execution from now on",
     update(workflow)
-    .where(workflow.c.id == _p("id"), workflow.c.awaited.is_(None))
+    .where(
+        workflow.c.id == _p("id"),
+        # Of which its end alone is told may have each step told; never the other way, somebody waits for them.
+        or_(workflow.c.awaited.is_(None), workflow.c.awaited + EACH_STEP == _p("topic")),
+    )
     .values(awaited=_p("topic")),
 )
 _COUNTS = Statement(

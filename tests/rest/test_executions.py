@@ -111,8 +111,8 @@ def test_execute_stops_at_a_task_that_was_asked_for_at_a_wait_and_at_its_time(ap
 
 def test_executions_are_found_by_conditions(api: Api) -> None:
     api.register(ONE, workflow("done", NOOP))
-    running = api.start("one", correlationId="c1")
-    done = api.start("done", correlationId="c2")
+    running = api.start("one", correlationId="order-x1")
+    done = api.start("done", correlationId="order-x2")
 
     def found(query: str, **params: str) -> list[str]:
         answer = api.get("/workflow/search", params={"query": query, **params}).json()
@@ -123,8 +123,8 @@ def test_executions_are_found_by_conditions(api: Api) -> None:
     assert found("", sort="startTime:ASC") == [running, done]
     assert found("status = 'RUNNING' AND workflowType=one") == [running]
     assert found("status IN (COMPLETED, FAILED)") == [done]
-    assert found("correlationId = 'c*' AND startTime > 1700000000000") == [done, running]
-    assert found("", freeText="c2") == [done]
+    assert found("correlationId = 'order-x*' AND startTime > 1700000000000") == [done, running]
+    assert found("", freeText="order-x2") == [done]
     assert found("status = FAILED OR (workflowType = one AND status != COMPLETED)") == [running]
     assert found("", topLevelOnly="true") == [done, running]
     tasks = api.get("/tasks/search", params={"query": "taskType = 'scan'"}).json()["results"]

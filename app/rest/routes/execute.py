@@ -55,8 +55,11 @@ async def execute(
     """Start an execution and wait until it ends, waits for somebody, or one of some tasks has ended."""
     del consistency  # what is answered has been committed in any case
     chosen = None if request.workflow_def is not None else version
-    execution_id = await run(started, here, caller, request, name=name, version=chosen, awaited=True)
-    stand, late = await until_reached(here, execution_id, waitForSeconds or 10, _refs(waitUntilTaskRef))
+    refs = _refs(waitUntilTaskRef)
+    execution_id = await run(
+        started, here, caller, request, name=name, version=chosen, awaited=True, each_step=bool(refs)
+    )
+    stand, late = await until_reached(here, execution_id, waitForSeconds or 10, refs)
     answer = await run(signal_response, here.engine, stand, returnStrategy, requestId or new_id(), late)
     return Json(answer)
 
@@ -98,7 +101,7 @@ async def update_workflow_state(
     waitForSeconds: Seconds = 10,
 ) -> Response:
     """Set variables and take a task's result, both or neither; then wait as for /execute."""
-    given = update.task_result
+    given, refs = update.task_result, _refs(waitUntilTaskRef)
     result = None if given is None else await run(result_of, here.engine, given)
     topic = await run(
         update_state,
@@ -107,11 +110,10 @@ async def update_workflow_state(
         variables=update.variables,
         ref=update.task_reference_name or None,
         result=result,
+        each_step=bool(refs),
         actor=caller.name,
     )
-    stand, _late = await until_reached(
-        here, workflow_id, waitForSeconds, _refs(waitUntilTaskRef), topic=topic
-    )
+    stand, _late = await until_reached(here, workflow_id, waitForSeconds, refs, topic=topic)
     told = await run(workflow_run, here.engine, stand.row)
     return Json(told | {"requestId": requestId or new_id()})
 

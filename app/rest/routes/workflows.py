@@ -34,6 +34,7 @@ def started(
     name: str | None = None,
     version: int | None = None,
     awaited: bool = False,
+    each_step: bool = False,
 ) -> str:
     """Start what a request asks for; its id. `name`, `version`: of the path, where it has them.
 
@@ -62,6 +63,7 @@ def started(
         definition=definition,
         task_to_domain=request.task_to_domain,
         awaited=awaited,
+        each_step=each_step,
     )
     here.metrics.started.inc()
     engine.trace_start(execution_id, "/api/workflow", began, caller.traceparent)
