@@ -28,7 +28,8 @@ class Terminal:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
+        # COLUMNS: processes of xdist have one, and lines would be as long as it says.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PODIUM_") and k != "COLUMNS"}
         own = {f"PODIUM_{name.upper()}": value for name, value in settings.items()}
         self.environment = {**inherited, "PODIUM_STATE_DIR": str(self.state_dir), **own}
 
