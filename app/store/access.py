@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, literal_column, select
 
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import api_key, api_token
 from app.store.unit_of_work import Session
 
@@ -37,7 +37,7 @@ def _p(name: str, type_: Any = Text) -> Any:
 _KEY = [api_key.c[name] for name in KeyRow._fields]
 _INSERT_KEY = Statement(
     "make a key",
-    insert(api_key).values({name: _p(name, api_key.c[name].type) for name in KeyRow._fields}),
+    insert_row(api_key, KeyRow),
 )
 _FIND_KEY = Statement("a key", select(*_KEY).where(api_key.c.id == _p("id")))
 _KEYS = Statement("all keys", select(*_KEY).order_by(api_key.c.id))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, or_, select, text, update
 
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import idempotency, workflow
 from app.store.unit_of_work import Session
 from workflows import states
@@ -61,7 +61,7 @@ _OPEN = states.among(states.OPEN)
 
 _INSERT = Statement(
     "insert an execution",
-    insert(workflow).values({name: _p(name, workflow.c[name].type) for name in WorkflowRow._fields}),
+    insert_row(workflow, WorkflowRow),
 )
 _BY_ID = Statement("an execution", select(*_COLUMNS).where(workflow.c.id == _p("id")))
 _LOCK = Statement(

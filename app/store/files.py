@@ -10,14 +10,13 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    insert,
     literal_column,
     select,
     text,
     update,
 )
 
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import file, file_part, signing_key
 from app.store.unit_of_work import Session
 
@@ -61,16 +60,11 @@ def _p(name: str, type_: Any = Text) -> Any:
     return bindparam(name, type_=type_)
 
 
-def _insert(table: Any, row: type[tuple[Any, ...]]) -> Any:
-    names: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
-    return insert(table).values({name: _p(name, table.c[name].type) for name in names})
-
-
 _FILE = [file.c[name] for name in FileRow._fields]
 _PART = [file_part.c[name] for name in PartRow._fields]
 _KEY = [signing_key.c[name] for name in SigningKey._fields]
 
-_INSERT = Statement("announce a file", _insert(file, FileRow))
+_INSERT = Statement("announce a file", insert_row(file, FileRow))
 _BY_ID = Statement("a file", select(*_FILE).where(file.c.id == _p("id")))
 _LOCK = Statement("a file, locked", select(*_FILE).where(file.c.id == _p("id")).with_for_update())
 _SAVE = Statement(
@@ -117,7 +111,7 @@ _IS_ABOVE = Statement(
         """
     ).bindparams(_p("above"), _p("below")),
 )
-_INSERT_KEY = Statement("make a key for addresses", _insert(signing_key, SigningKey))
+_INSERT_KEY = Statement("make a key for addresses", insert_row(signing_key, SigningKey))
 _NEWEST_KEY = Statement(
     "the newest key for addresses",
     select(*_KEY).order_by(signing_key.c.id.desc()).limit(literal_column("1")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Text, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Insert, Table, Text, bindparam, insert
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -47,6 +47,12 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"<Statement {self.name}>"
+
+
+def insert_row(table: Table, row: type[tuple[Any, ...]]) -> Insert:
+    """The clause that inserts all fields of a NamedTuple, each into the column of its name."""
+    names: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
+    return insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
 
 
 class Among(ColumnElement[bool]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, insert, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, select, text, update
 
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import worker
 from app.store.unit_of_work import Session
 
@@ -34,7 +34,7 @@ def _p(name: str, type_: Any = Text) -> Any:
 
 _INSERT = Statement(
     "register a worker",
-    insert(worker).values({name: _p(name, worker.c[name].type) for name in WorkerRow._fields}),
+    insert_row(worker, WorkerRow),
 )
 _HEARTBEAT = Statement(
     "a sign of life",
