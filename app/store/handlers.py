@@ -10,7 +10,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    insert,
     literal_column,
     select,
     text,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 )
 
 from app.store.inbox import FORGET_BATCH
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import event_execution, event_handler
 from app.store.unit_of_work import Session
 
@@ -60,7 +59,7 @@ _EXECUTION = [event_execution.c[name] for name in EventExecutionRow._fields]
 
 _INSERT = Statement(
     "register a handler",
-    insert(event_handler).values({c.name: _p(c.name, c.type) for c in _HANDLER}),
+    insert_row(event_handler, HandlerRow),
 )
 _UPDATE = Statement(
     "change a handler",

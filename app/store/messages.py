@@ -7,19 +7,17 @@ from typing import NamedTuple
 
 import orjson
 from sqlalchemy import (
-    BigInteger,
     Integer,
     Text,
     bindparam,
     delete,
     func,
-    insert,
     literal_column,
     select,
     text,
 )
 
-from app.store.statements import Among, Statement
+from app.store.statements import Among, Statement, insert_row
 from app.store.tables import LIVE, task, workflow_message
 from app.store.unit_of_work import Session
 
@@ -38,9 +36,7 @@ _OF = workflow_message.c.workflow_id == bindparam("workflow_id", type_=Text)
 
 _PUT = Statement(
     "send a message to an execution",
-    insert(workflow_message).values(
-        {c.name: bindparam(c.name, type_=BigInteger if c.name == "created" else Text) for c in _COLUMNS}
-    ),
+    insert_row(workflow_message, Message),
 )
 _FIRST = Statement(
     "the first messages to an execution",

@@ -10,13 +10,12 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    insert,
     literal_column,
     select,
     update,
 )
 
-from app.store.statements import Statement
+from app.store.statements import Statement, insert_row
 from app.store.tables import schedule, schedule_execution
 from app.store.unit_of_work import Session
 
@@ -54,9 +53,7 @@ def _p(name: str, type_: Any = Text) -> Any:
 _SCHEDULE = [schedule.c[name] for name in ScheduleRow._fields]
 _FIRING = [schedule_execution.c[name] for name in FiringRow._fields]
 
-_INSERT = Statement(
-    "register a schedule", insert(schedule).values({c.name: _p(c.name, c.type) for c in _SCHEDULE})
-)
+_INSERT = Statement("register a schedule", insert_row(schedule, ScheduleRow))
 _UPDATE = Statement(
     "change a schedule",
     update(schedule)
@@ -88,7 +85,7 @@ _ADVANCE = Statement(
 )
 _FIRE = Statement(
     "record a firing",
-    insert(schedule_execution).values({c.name: _p(c.name, c.type) for c in _FIRING}),
+    insert_row(schedule_execution, FiringRow),
 )
 _FORGET = Statement(
     "delete some old firings of a schedule",
