@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from app.operations.start import start
 from app.runtime.clock import new_id
 from app.runtime.engine import Engine
 from app.runtime.hand import Hand
+from app.runtime.payload import Payloads
 from app.runtime.ports import Attempt, Owner
 from app.runtime.recovery import Sweeper
 from app.store import executions, tables, tasks, workers
@@ -140,6 +142,15 @@ class Harness:
     def start(self, name: str, given: Mapping[str, Any] | None = None) -> str:
         """Start an execution; its id."""
         return start(self.engine, name, given)
+
+    def keep_payloads(self, url: str | None, inline_bytes: int = 65_536) -> Harness:
+        """From now on payloads of more than so many bytes, and files, are kept below `url`."""
+        engine = self.engine
+        engine.settings = dataclasses.replace(
+            engine.settings, payload_store_url=url, payload_inline_bytes=inline_bytes
+        )
+        engine.payloads = Payloads(url, inline_bytes, new_id)
+        return self
 
     def new_worker(self) -> Owner:
         """A worker that registers itself and lives."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 from sqlalchemy import update
 
 from app.errors import AccessForbidden, FileNotFound, StoreUnavailable, WrongState
 from app.operations import files, retention
 from app.operations.files import Upload, UploadStatus
-from app.runtime.clock import new_id, now_ms
-from app.runtime.payload import Payloads
+from app.runtime.clock import now_ms
 from app.store import compensations
 from app.store.files import FileRow
 from app.store.tables import file
@@ -35,13 +31,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def keeping(harness: Harness, folder: Path) -> Harness:
     """A harness whose executions may have files."""
-    return keep(harness, str(folder))
-
-
-def keep(harness: Harness, url: str) -> Harness:
-    harness.engine.settings = dataclasses.replace(harness.engine.settings, payload_store_url=url)
-    harness.engine.payloads = Payloads(url, 65_536, new_id)
-    return harness
+    return harness.keep_payloads(str(folder))
 
 
 def started(harness: Harness) -> str:
@@ -236,25 +226,8 @@ def test_pruning_takes_files_and_parts_along(keeping: Harness, folder: Path) -> 
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a bucket of S3."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"files-{new_id()}"
-    s3fs.S3FileSystem().mkdir(name)
-    yield name
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
-
-
 def test_files_are_kept_in_s3_as_well(harness: Harness, bucket: str) -> None:
-    keep(harness, f"s3://{bucket}/here")
+    harness.keep_payloads(f"s3://{bucket}/here")
     large = [bytes([n]) * 1024**2 for n in range(7)]
     row = announced(harness)
     begun(harness, row, b"first").finish()

@@ -10,14 +10,13 @@ from typing import Any
 import orjson
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from app.errors import PayloadUnavailable
 from app.operations import control, outside, payloads, retention
 from app.operations.conductor import get_workflow
 from app.operations.query import list_executions
-from app.runtime.clock import id_before, new_id, now_ms
-from app.runtime.payload import Payloads, load
+from app.runtime.clock import id_before, now_ms
+from app.runtime.payload import load
 from tests.runtime.harness import Harness
 from tests.runtime.work import TASK_DEFS
 from workflows.builder import Part, do_while, fork, inline, simple, sub_workflow, switch, workflow
@@ -36,12 +35,7 @@ def keeping(harness: Harness, folder: Path) -> Harness:
 
 
 def keep(harness: Harness, url: str | None, inline_bytes: int = 2) -> Harness:
-    settings = harness.engine.settings
-    harness.engine.settings = dataclasses.replace(
-        settings, payload_store_url=url, payload_inline_bytes=inline_bytes
-    )
-    harness.engine.payloads = Payloads(url, inline_bytes, new_id)
-    return harness
+    return harness.keep_payloads(url, inline_bytes)
 
 
 def run(harness: Harness, name: str, *parts: Part, **others: list[Part]) -> str:
@@ -155,31 +149,16 @@ def test_a_store_that_can_not_be_written_stores_nothing(harness: Harness, tmp_pa
     assert harness.executions() == []
 
 
-def test_s3_is_a_store_as_well(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "test")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        s3fs.S3FileSystem.clear_instance_cache()
-        bucket = f"payloads-{new_id()}"
-        s3fs.S3FileSystem().mkdir(bucket)
-        keep(harness, f"s3://{bucket}/here")
+def test_s3_is_a_store_as_well(harness: Harness, bucket: str) -> None:
+    keep(harness, f"s3://{bucket}/here")
 
-        execution_id = run(
-            harness, "flow", simple("work", ref="a", input={"order": "${workflow.input.order}"})
-        )
+    execution_id = run(harness, "flow", simple("work", ref="a", input={"order": "${workflow.input.order}"}))
 
-        row = harness.rows(execution_id)[0]
-        assert row.input.startswith(f"@s3://{bucket}/here/{execution_id}/")
-        assert load(row.input) == {"order": 42}
-        retention.remove(harness.engine, execution_id)
-        assert s3fs.S3FileSystem().find(bucket) == []
-    finally:
-        s3fs.S3FileSystem.clear_instance_cache()
-        server.stop()
+    row = harness.rows(execution_id)[0]
+    assert row.input.startswith(f"@s3://{bucket}/here/{execution_id}/")
+    assert load(row.input) == {"order": 42}
+    retention.remove(harness.engine, execution_id)
+    assert s3fs.S3FileSystem().find(bucket) == []
 
 
 def brought(harness: Harness, age_days: float) -> str:

@@ -12,8 +12,6 @@ from typing import Any
 import fsspec
 import orjson
 import pytest
-import s3fs
-from moto.server import ThreadedMotoServer
 
 from app.errors import ExecutionNotFound, InvalidInput, WrongState
 from app.operations import control, retention
@@ -126,27 +124,14 @@ def test_an_archive_holds_an_execution_and_what_is_below_it_as_conductors_json(
     assert execution_id in ids(harness)
 
 
-def test_an_archive_may_be_in_s3(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}.items():
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem().makedirs("kept", exist_ok=True)
-        harness.engine.settings = Settings(state_dir=Path("unused"), archive_url="s3://kept/podium")
-        execution_id = ended(harness)
+def test_an_archive_may_be_in_s3(harness: Harness, bucket: str) -> None:
+    harness.engine.settings = Settings(state_dir=Path("unused"), archive_url=f"s3://{bucket}/podium")
+    execution_id = ended(harness)
 
-        url = retention.archive(harness.engine, execution_id)
+    url = retention.archive(harness.engine, execution_id)
 
-        with fsspec.open(url, "rb", compression="gzip") as file:
-            assert orjson.loads(file.read())["workflowId"] == execution_id
-    finally:
-        s3fs.S3FileSystem.clear_instance_cache()
-        server.stop()
+    with fsspec.open(url, "rb", compression="gzip") as file:
+        assert orjson.loads(file.read())["workflowId"] == execution_id
 
 
 def test_an_archive_that_can_not_be_written_keeps_the_execution(harness: Harness, tmp_path: Path) -> None:
